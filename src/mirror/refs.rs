@@ -200,12 +200,43 @@ pub trait Ancestry {
     /// Why it could not be told.
     type Error;
 
-    /// Whether `ancestor` is `descendant` or can be reached from it. An object that the repository does not
-    /// hold, or that is no commit, is nobody's ancestor.
+    /// Whether `ancestor` is `descendant` or can be reached from it. A tag stands for the commit it names; an
+    /// object that the repository does not hold, or that leads to no commit, is nobody's ancestor.
     ///
     /// # Errors
     /// When the repository could not be read.
     fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, Self::Error>;
+}
+
+/// Small values for the tests of the plans.
+#[cfg(test)]
+pub(super) mod testing {
+    use std::convert::Infallible;
+
+    use super::{Ancestry, ObjectId, RefName, Refs};
+
+    /// The id whose bytes all are `n`.
+    pub(in crate::mirror) fn id(n: u8) -> ObjectId {
+        ObjectId::from_bytes(&[n; 20]).unwrap()
+    }
+
+    /// Refs by name and number.
+    pub(in crate::mirror) fn refs(list: &[(&str, u8)]) -> Refs {
+        list.iter().map(|(name, n)| (RefName::new(*name), id(*n))).collect()
+    }
+
+    /// Even numbers are one line of history, in order; odd ones are relatives of nobody.
+    pub(in crate::mirror) struct LinearHistory;
+
+    impl Ancestry for LinearHistory {
+        type Error = Infallible;
+
+        fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, Infallible> {
+            let (ancestor, descendant) = (ancestor.as_bytes()[0], descendant.as_bytes()[0]);
+            let on_the_line = ancestor % 2 == 0 && descendant % 2 == 0;
+            Ok(ancestor == descendant || on_the_line && ancestor < descendant)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,170 @@
+//! A mirror as it is configured: which repository, which far side, by which rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::branches::BranchFilter;
+use super::state::RunState;
+
+/// The number of a mirror, unique within its direction: for a pull mirror the forge's project id, for a push
+/// mirror the id of its remote mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MirrorId(pub u64);
+
+impl fmt::Display for MirrorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for MirrorId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Which way refs flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The forge's repository follows one elsewhere.
+    Pull,
+    /// The forge's repository is sent elsewhere.
+    Push,
+}
+
+impl Direction {
+    /// Both, in the order in which lists show them.
+    pub const ALL: [Self; 2] = [Self::Pull, Self::Push];
+
+    /// `pull` or `push`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Names one mirror among all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MirrorKey {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// Its number in that direction.
+    pub id: MirrorId,
+}
+
+impl MirrorKey {
+    /// The pull mirror of this number.
+    pub const fn pull(id: MirrorId) -> Self {
+        Self { direction: Direction::Pull, id }
+    }
+
+    /// The push mirror of this number.
+    pub const fn push(id: MirrorId) -> Self {
+        Self { direction: Direction::Push, id }
+    }
+}
+
+impl fmt::Display for MirrorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.direction, self.id)
+    }
+}
+
+/// What a push does about a ref that somebody else moved on the far side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDivergence {
+    /// Send nothing at all and fail, naming the diverged refs.
+    #[default]
+    Fail,
+    /// Leave the diverged refs alone, send the others, and fail, naming the diverged refs. Deletes nothing.
+    Keep,
+    /// Overwrite.
+    Overwrite,
+}
+
+impl OnDivergence {
+    /// `fail`, `keep` or `overwrite`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Keep => "keep",
+            Self::Overwrite => "overwrite",
+        }
+    }
+}
+
+/// The rules that only one direction has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rules {
+    /// Of a pull mirror.
+    Pull {
+        /// Whether a local branch that is no ancestor of its upstream counterpart is overwritten.
+        overwrite_diverged: bool,
+    },
+    /// Of a push mirror.
+    Push {
+        /// What to do about diverged refs.
+        on_divergence: OnDivergence,
+    },
+}
+
+/// A mirror as its owner set it up. Never holds a secret: `url` has no user information, and what logs in is
+/// asked of the store only when a run needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// The forge's repository, as a path below the repositories folder.
+    pub repository: String,
+    /// The far side, without user information.
+    pub url: String,
+    /// Which branches take part; tags always do.
+    #[serde(default)]
+    pub branches: BranchFilter,
+    /// What only its direction knows.
+    pub rules: Rules,
+}
+
+impl Settings {
+    /// The direction these rules belong to.
+    pub const fn direction(&self) -> Direction {
+        match self.rules {
+            Rules::Pull { .. } => Direction::Pull,
+            Rules::Push { .. } => Direction::Push,
+        }
+    }
+}
+
+/// A mirror: its settings and how its runs went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mirror {
+    /// Its number.
+    pub id: MirrorId,
+    /// What its owner set up.
+    pub settings: Settings,
+    /// How its runs went.
+    pub state: RunState,
+}
+
+impl Mirror {
+    /// Its name among all mirrors.
+    pub const fn key(&self) -> MirrorKey {
+        MirrorKey { direction: self.settings.direction(), id: self.id }
+    }
+}

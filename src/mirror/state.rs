@@ -1,0 +1,340 @@
+//! How a mirror's runs went, and the events that change it.
+//!
+//! ```text
+//!  none ──────┐
+//!  finished ──┼─ schedule ─▶ scheduled ─ start ─▶ started ─ finish ─▶ finished
+//!  failed ────┘                  │                  │ │
+//!      └────────── start ────────┼─────────▶ started │ └─── fail ───▶ failed
+//!                                └──── abandon ──────┴────────────▶ failed
+//! ```
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::record::Direction;
+use super::timing::{self, Jitter, MAX_RETRY};
+
+/// Where a mirror stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Never ran.
+    #[default]
+    None,
+    /// Its job is in a queue.
+    Scheduled,
+    /// A run is under way.
+    Started,
+    /// The last run succeeded.
+    Finished,
+    /// The last run failed.
+    Failed,
+}
+
+impl Status {
+    /// GitLab's word for it, as stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Scheduled => "scheduled",
+            Self::Started => "started",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether a mirror in this state is under way and so counts against the capacity.
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Started)
+    }
+}
+
+/// What a successful run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Refs created, moved or deleted.
+    pub refs_changed: u64,
+}
+
+/// How a mirror's runs went. Times are UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunState {
+    /// Where it stands.
+    pub status: Status,
+    /// Failures in a row.
+    pub retry_count: u32,
+    /// Why the last run failed; nothing after a success. Never holds a secret.
+    pub last_error: Option<String>,
+    /// When it was last put into a queue.
+    pub last_update_scheduled_at: Option<DateTime<Utc>>,
+    /// When its last run began.
+    pub last_update_started_at: Option<DateTime<Utc>>,
+    /// When its last run ended.
+    pub last_update_at: Option<DateTime<Utc>>,
+    /// When its last successful run ended.
+    pub last_successful_update_at: Option<DateTime<Utc>>,
+    /// When a run last changed a ref; a run that finds nothing new leaves it.
+    pub last_changed_at: Option<DateTime<Utc>>,
+    /// When a pull mirror is due next.
+    pub next_execution_at: Option<DateTime<Utc>>,
+    /// Refs that the last successful run changed.
+    pub last_refs_changed: Option<u64>,
+    /// The job it was last scheduled with.
+    pub jid: Option<String>,
+    /// The run that is under way.
+    pub run: Option<String>,
+}
+
+/// Something that happens to a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It is put into a queue, as this job.
+    Schedule {
+        /// The job's id.
+        jid: String,
+    },
+    /// This run, which owns the mirror, begins. It may follow a run that died without an end.
+    Start {
+        /// The run.
+        run: String,
+    },
+    /// This run ends well.
+    Finish {
+        /// The run.
+        run: String,
+        /// What it did.
+        summary: RunSummary,
+    },
+    /// This run fails.
+    Fail {
+        /// The run.
+        run: String,
+        /// Why, masked.
+        error: String,
+    },
+    /// It was proved that nobody will finish what was scheduled or started.
+    Abandon {
+        /// How that shows, for the user.
+        error: String,
+    },
+    /// Somebody wants it to run now: it becomes due, and a hard failure is forgiven.
+    Force,
+}
+
+/// What the transitions need from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Which way the mirror goes: only a pull mirror has a next execution.
+    pub direction: Direction,
+    /// The time it is.
+    pub now: DateTime<Utc>,
+    /// The longest rest between two runs.
+    pub max_delay: TimeDelta,
+    /// The random part of the next execution.
+    pub jitter: Jitter,
+}
+
+/// An event that does not apply to a mirror in this state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The state does not know this event.
+    #[error("the mirror is {}", .0.as_str())]
+    Status(Status),
+    /// The run is no longer the mirror's.
+    #[error("another run owns the mirror")]
+    NotThisRun,
+}
+
+impl RunState {
+    /// The state of a mirror just made: due at once if it is a pull mirror.
+    pub fn new(direction: Direction, now: DateTime<Utc>) -> Self {
+        Self { next_execution_at: (direction == Direction::Pull).then_some(now), ..Self::default() }
+    }
+
+    /// Whether it failed too often to be scheduled again.
+    pub const fn is_hard_failed(&self) -> bool {
+        self.retry_count > MAX_RETRY
+    }
+
+    /// When it is due, if it is to be scheduled at all.
+    pub fn due_at(&self) -> Option<DateTime<Utc>> {
+        self.next_execution_at.filter(|_| !self.status.is_under_way() && !self.is_hard_failed())
+    }
+
+    /// How long the last run took, once it has ended.
+    pub fn last_duration(&self) -> Option<TimeDelta> {
+        let ended = self.last_update_at.filter(|_| !self.status.is_under_way())?;
+        Some(ended - self.last_update_started_at.filter(|started| *started <= ended)?)
+    }
+
+    /// The state after an event.
+    ///
+    /// # Errors
+    /// [`Refused`] when the event does not apply; the state then stays as it is.
+    pub fn after(&self, event: &Event, at: &Circumstances) -> Result<Self, Refused> {
+        let mut next = self.clone();
+        match event {
+            Event::Schedule { jid } => {
+                if self.status.is_under_way() {
+                    return Err(Refused::Status(self.status));
+                }
+                next.status = Status::Scheduled;
+                next.last_update_scheduled_at = Some(at.now);
+                next.jid = Some(jid.clone());
+            }
+            Event::Start { run } => {
+                next.status = Status::Started;
+                next.last_update_started_at = Some(at.now);
+                next.run = Some(run.clone());
+            }
+            Event::Finish { run, summary } => {
+                self.belongs_to(run)?;
+                next.end(Status::Finished, at);
+                next.last_successful_update_at = Some(at.now);
+                next.last_refs_changed = Some(summary.refs_changed);
+                if summary.refs_changed > 0 {
+                    next.last_changed_at = Some(at.now);
+                }
+                next.last_error = None;
+                next.retry_count = 0;
+                next.rest(at);
+            }
+            Event::Fail { run, error } => {
+                self.belongs_to(run)?;
+                next.failed(error, at);
+            }
+            Event::Abandon { error } => match self.status {
+                Status::Started => next.failed(error, at),
+                // It never ran, so it is no failure of its own: due again at once.
+                Status::Scheduled => {
+                    next.end(Status::Failed, at);
+                    next.last_error = Some(error.clone());
+                    next.next_execution_at = Some(at.now);
+                }
+                status => return Err(Refused::Status(status)),
+            },
+            Event::Force => {
+                if self.status.is_under_way() {
+                    return Err(Refused::Status(self.status));
+                }
+                if self.is_hard_failed() {
+                    next.retry_count = 0;
+                }
+                next.next_execution_at = (at.direction == Direction::Pull).then_some(at.now);
+            }
+        }
+        Ok(next)
+    }
+
+    fn belongs_to(&self, run: &str) -> Result<(), Refused> {
+        match (self.status, &self.run) {
+            (Status::Started, Some(owner)) if owner == run => Ok(()),
+            (Status::Started, _) => Err(Refused::NotThisRun),
+            (status, _) => Err(Refused::Status(status)),
+        }
+    }
+
+    fn end(&mut self, status: Status, at: &Circumstances) {
+        self.status = status;
+        self.last_update_at = Some(at.now);
+        self.run = None;
+    }
+
+    fn failed(&mut self, error: &str, at: &Circumstances) {
+        self.end(Status::Failed, at);
+        self.last_error = Some(error.to_owned());
+        self.retry_count = self.retry_count.saturating_add(1);
+        self.rest(at);
+    }
+
+    fn rest(&mut self, at: &Circumstances) {
+        self.next_execution_at = (at.direction == Direction::Pull).then(|| {
+            timing::next_execution(at.now, self.last_update_started_at, self.retry_count, at.max_delay, at.jitter)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Circumstances {
+        Circumstances {
+            direction: Direction::Pull,
+            now: DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap(),
+            max_delay: TimeDelta::minutes(300),
+            jitter: Jitter::default(),
+        }
+    }
+
+    fn schedule() -> Event {
+        Event::Schedule { jid: "j".into() }
+    }
+    fn start(run: &str) -> Event {
+        Event::Start { run: run.into() }
+    }
+    fn finish(run: &str) -> Event {
+        Event::Finish { run: run.into(), summary: RunSummary { refs_changed: 3 } }
+    }
+    fn fail(run: &str) -> Event {
+        Event::Fail { run: run.into(), error: "no route".into() }
+    }
+
+    fn state(events: &[Event]) -> RunState {
+        events
+            .iter()
+            .fold(RunState::new(Direction::Pull, at(0).now), |state, event| state.after(event, &at(1)).unwrap())
+    }
+
+    #[test]
+    fn a_new_pull_mirror_is_due_at_once_and_not_while_under_way() {
+        assert_eq!(state(&[]).due_at(), Some(at(0).now));
+        assert_eq!(state(&[schedule()]).due_at(), None);
+        assert_eq!(state(&[schedule(), start("a")]).due_at(), None);
+        assert_eq!(RunState::new(Direction::Push, at(0).now).due_at(), None);
+    }
+
+    #[test]
+    fn a_finished_run_clears_the_error_and_rests() {
+        let state = state(&[start("a"), fail("a"), schedule(), start("b"), finish("b")]);
+        assert_eq!((state.status, state.retry_count, state.last_error.clone()), (Status::Finished, 0, None));
+        assert_eq!(state.last_update_at, state.last_successful_update_at);
+        assert_eq!(state.due_at(), Some(at(1 + 1800).now));
+    }
+
+    #[test]
+    fn the_fifteenth_failure_in_a_row_is_hard_and_force_forgives_it() {
+        let mut events: Vec<Event> = (0..14).flat_map(|_| [start("a"), fail("a")]).collect();
+        assert!(state(&events).due_at().is_some());
+        events.extend([start("a"), fail("a")]);
+        assert!(state(&events).is_hard_failed());
+        assert_eq!(state(&events).due_at(), None);
+        events.push(Event::Force);
+        assert_eq!((state(&events).retry_count, state(&events).due_at()), (0, Some(at(1).now)));
+    }
+
+    #[test]
+    fn only_the_run_that_owns_the_mirror_may_end_it() {
+        let taken_over = state(&[start("a"), start("b")]);
+        assert_eq!(taken_over.after(&finish("a"), &at(2)), Err(Refused::NotThisRun));
+        assert_eq!(taken_over.after(&fail("a"), &at(2)), Err(Refused::NotThisRun));
+        assert!(taken_over.after(&finish("b"), &at(2)).is_ok());
+        assert_eq!(state(&[start("a"), finish("a")]).after(&fail("a"), &at(2)), Err(Refused::Status(Status::Finished)));
+    }
+
+    #[test]
+    fn an_abandoned_schedule_is_no_failure_but_an_abandoned_run_is() {
+        let abandon = Event::Abandon { error: "lost".into() };
+        let scheduled = state(&[schedule(), abandon.clone()]);
+        assert_eq!((scheduled.status, scheduled.retry_count, scheduled.due_at()), (Status::Failed, 0, Some(at(1).now)));
+        assert_eq!(state(&[start("a"), abandon.clone()]).retry_count, 1);
+        assert_eq!(state(&[]).after(&abandon, &at(1)), Err(Refused::Status(Status::None)));
+    }
+
+    #[test]
+    fn nothing_under_way_is_scheduled_twice() {
+        assert_eq!(state(&[schedule()]).after(&schedule(), &at(2)), Err(Refused::Status(Status::Scheduled)));
+        assert_eq!(state(&[start("a")]).after(&Event::Force, &at(2)), Err(Refused::Status(Status::Started)));
+    }
+}
