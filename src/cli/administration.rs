@@ -1,0 +1,56 @@
+//! What the administrative subcommands work on: the store and a client, opened from the configuration.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::config::Config;
+use crate::connections::{Redis, RedisSettings};
+use crate::sidekiq::client::Client;
+use crate::store::redis::{SealError, SealingKey};
+use crate::store::{MirrorStore, RedisStore};
+
+/// The open connections of a subcommand.
+pub(super) struct Administration {
+    pub(super) store: Arc<dyn MirrorStore>,
+    pub(super) client: Client,
+    pub(super) config: Config,
+}
+
+impl Administration {
+    /// Runs a subcommand's work on open connections.
+    pub(super) fn with<W, F, T>(config: Config, work: W) -> anyhow::Result<T>
+    where
+        W: FnOnce(Self) -> F,
+        F: Future<Output = anyhow::Result<T>>,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let redis = connect(&config).await?;
+            let store = open_store(&config, &redis, sealing_key(&config).ok())?;
+            let client = Client::new(redis, config.profile());
+            work(Self { store, client, config }).await
+        })
+    }
+}
+
+/// Connects to the configured Redis.
+pub(super) async fn connect(config: &Config) -> anyhow::Result<Redis> {
+    let url = config.redis_url.parse().context("environment: REDIS_URL")?;
+    Ok(Redis::connect(&RedisSettings::new(url)).await?)
+}
+
+/// The key that seals logins.
+pub(super) fn sealing_key(config: &Config) -> Result<SealingKey, SealError> {
+    SealingKey::read(&config.mirror.secret_key_file)
+}
+
+/// The configured store.
+pub(super) fn open_store(
+    config: &Config,
+    redis: &Redis,
+    sealing_key: Option<SealingKey>,
+) -> anyhow::Result<Arc<dyn MirrorStore>> {
+    let max_delay = chrono::TimeDelta::from_std(config.mirror.max_delay)?;
+    Ok(Arc::new(RedisStore::new(redis.clone(), max_delay, sealing_key)))
+}

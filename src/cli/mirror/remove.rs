@@ -1,0 +1,22 @@
+//! `mirror remove`.
+
+use anyhow::bail;
+use clap::Args;
+
+use super::super::administration::Administration;
+use super::super::output;
+use super::{Which, missing};
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    #[command(flatten)]
+    which: Which,
+}
+
+pub(super) async fn remove(administration: &Administration, args: &RemoveArgs) -> anyhow::Result<()> {
+    let key = args.which.key();
+    if !administration.store.remove(key).await? {
+        bail!(missing(key));
+    }
+    output::line(&format!("removed {} mirror {}", key.direction, key.id))
+}

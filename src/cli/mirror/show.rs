@@ -1,0 +1,46 @@
+//! `mirror show`.
+
+use clap::Args;
+
+use super::super::administration::Administration;
+use super::super::output;
+use super::view::View;
+use super::{Which, existing};
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> anyhow::Result<()> {
+    let view = View::of(&existing(administration, &args.which).await?);
+    if args.json {
+        return output::json(&view);
+    }
+    let mut table = output::table(&[]);
+    let rows = [
+        ("mirror", view.name()),
+        ("repository", view.repository.clone()),
+        ("url", view.url.clone()),
+        ("enabled", if view.enabled { "yes" } else { "no" }.to_owned()),
+        ("branches", view.branches()),
+        ("diverged refs", view.divergence()),
+        ("status", view.status().to_owned()),
+        ("failures in a row", view.retry_count.to_string()),
+        ("refs changed", view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string())),
+        ("duration", view.duration()),
+        ("last update", output::relative(view.last_update_at)),
+        ("last success", output::relative(view.last_successful_update_at)),
+        ("last change", output::relative(view.last_changed_at)),
+        ("next update", view.next_update()),
+        ("last error", view.last_error.clone().unwrap_or_else(|| "-".to_owned())),
+    ];
+    for (name, value) in rows {
+        table.add_row([name.to_owned(), value]);
+    }
+    output::print(&table)
+}

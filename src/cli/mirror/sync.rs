@@ -1,0 +1,43 @@
+//! `mirror sync`.
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+
+use super::super::administration::Administration;
+use super::super::output;
+use super::{Which, existing, missing};
+use crate::jobs;
+use crate::mirror::state::Event;
+use crate::sidekiq::client::NewJob;
+use crate::store::Transition;
+
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Print the job's id as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> anyhow::Result<()> {
+    let key = args.which.key();
+    let mirror = existing(administration, &args.which).await?;
+    if !mirror.settings.enabled {
+        bail!("{} mirror {} is not enabled; `sidemirror mirror update … --enabled true` enables it", key.direction, key.id);
+    }
+    match administration.store.transition(key, Event::Force).await? {
+        Transition::Done(_) => {}
+        Transition::Refused(refused) => bail!("{refused} already; nothing to do"),
+        Transition::Missing => bail!(missing(key)),
+    }
+    let queue = administration.config.queues.first();
+    let job = NewJob::new(jobs::class_of(key.direction), vec![key.id.0.into()]).queue(queue).retry(false);
+    administration.client.push(&job).await?;
+    if args.json {
+        output::json(&json!({ "jid": job.jid(), "queue": queue }))
+    } else {
+        output::line(&format!("pushed job {} to queue {queue}", job.jid()))
+    }
+}

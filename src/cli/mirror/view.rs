@@ -1,0 +1,122 @@
+//! A mirror as it is shown. The field names are those of GitLab's REST API where it has the field; they are
+//! documented and do not change.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::super::output;
+use crate::mirror::branches::BranchFilter;
+use crate::mirror::record::{Direction, Mirror, OnDivergence, Rules};
+
+/// A mirror in the words of GitLab's API.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) direction: Direction,
+    pub(super) id: u64,
+    pub(super) enabled: bool,
+    pub(super) repository: String,
+    pub(super) url: String,
+    pub(super) update_status: &'static str,
+    pub(super) last_error: Option<String>,
+    pub(super) last_update_at: Option<DateTime<Utc>>,
+    pub(super) last_update_scheduled_at: Option<DateTime<Utc>>,
+    pub(super) last_update_started_at: Option<DateTime<Utc>>,
+    pub(super) last_successful_update_at: Option<DateTime<Utc>>,
+    pub(super) last_changed_at: Option<DateTime<Utc>>,
+    pub(super) last_refs_changed: Option<u64>,
+    pub(super) last_duration_seconds: Option<f64>,
+    pub(super) retry_count: u32,
+    pub(super) hard_failed: bool,
+    pub(super) next_execution_timestamp: Option<DateTime<Utc>>,
+    pub(super) only_protected_branches: bool,
+    pub(super) protected_branches: Vec<String>,
+    pub(super) mirror_branch_regex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mirror_overwrites_diverged_branches: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) keep_divergent_refs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) on_divergence: Option<&'static str>,
+}
+
+impl View {
+    pub(super) fn of(mirror: &Mirror) -> Self {
+        let (settings, state) = (&mirror.settings, &mirror.state);
+        let (overwrites, on_divergence) = match settings.rules {
+            Rules::Pull { overwrite_diverged } => (Some(overwrite_diverged), None),
+            Rules::Push { on_divergence } => (None, Some(on_divergence)),
+        };
+        let (protected, regex) = match &settings.branches {
+            BranchFilter::All => (None, None),
+            BranchFilter::Protected(patterns) => (Some(patterns.clone()), None),
+            BranchFilter::Regex(regex) => (None, Some(regex.as_str().to_owned())),
+        };
+        Self {
+            direction: settings.direction(),
+            id: mirror.id.0,
+            enabled: settings.enabled,
+            repository: settings.repository.clone(),
+            url: settings.url.clone(),
+            update_status: state.status.as_str(),
+            last_error: state.last_error.clone(),
+            last_update_at: state.last_update_at,
+            last_update_scheduled_at: state.last_update_scheduled_at,
+            last_update_started_at: state.last_update_started_at,
+            last_successful_update_at: state.last_successful_update_at,
+            last_changed_at: state.last_changed_at,
+            last_refs_changed: state.last_refs_changed,
+            last_duration_seconds: state.last_duration().map(|duration| duration.as_seconds_f64()),
+            retry_count: state.retry_count,
+            hard_failed: state.is_hard_failed(),
+            next_execution_timestamp: state.due_at().filter(|_| settings.enabled),
+            only_protected_branches: protected.is_some(),
+            protected_branches: protected.unwrap_or_default(),
+            mirror_branch_regex: regex,
+            mirror_overwrites_diverged_branches: overwrites,
+            keep_divergent_refs: on_divergence.map(|mode| mode == OnDivergence::Keep),
+            on_divergence: on_divergence.map(OnDivergence::as_str),
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.direction, self.id)
+    }
+
+    pub(super) fn status(&self) -> &'static str {
+        if !self.enabled {
+            "disabled"
+        } else if self.hard_failed && self.update_status == "failed" {
+            "hard failed"
+        } else {
+            self.update_status
+        }
+    }
+
+    pub(super) fn duration(&self) -> String {
+        self.last_duration_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"))
+    }
+
+    pub(super) fn next_update(&self) -> String {
+        match (self.direction, self.update_status) {
+            (_, "scheduled" | "started") => "now".to_owned(),
+            (Direction::Push, _) => "on push".to_owned(),
+            (Direction::Pull, _) => output::relative(self.next_execution_timestamp),
+        }
+    }
+
+    pub(super) fn branches(&self) -> String {
+        match &self.mirror_branch_regex {
+            Some(regex) => format!("those matching {regex}"),
+            None if self.only_protected_branches => format!("protected: {}", self.protected_branches.join(", ")),
+            None => "all".to_owned(),
+        }
+    }
+
+    pub(super) fn divergence(&self) -> String {
+        match (self.on_divergence, self.mirror_overwrites_diverged_branches) {
+            (Some(mode), _) => mode.to_owned(),
+            (None, Some(true)) => "overwrite".to_owned(),
+            (None, _) => "leave alone".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line: one file per subcommand.
+
+mod administration;
+mod mirror;
+mod output;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Overrides};
+
+/// Keeps a Rails forge's repository mirrors up to date, in the place of its Ruby Sidekiq workers.
+///
+/// Without a subcommand it runs the worker.
+#[derive(Debug, Parser)]
+#[command(name = "sidemirror", version, disable_version_flag = true, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+    /// Print the version
+    #[arg(short = 'V', long = "version", action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take jobs, mirror, and schedule due mirrors, until stopped by TERM or INT; TSTP takes no new jobs
+    Run(run::RunArgs),
+    /// Administer the mirrors
+    Mirror(mirror::MirrorArgs),
+}
+
+/// Where the configuration is; every subcommand takes it.
+#[derive(Debug, Clone, Args)]
+struct ConfigArgs {
+    /// Read this configuration [default: /etc/sidemirror/sidemirror.yml, if it exists]
+    #[arg(short = 'C', long = "config", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Use this environment's section [default: $APP_ENV, $RAILS_ENV, $RACK_ENV or development]
+    #[arg(short = 'e', long = "environment", value_name = "NAME", global = true)]
+    environment: Option<String>,
+}
+
+impl ConfigArgs {
+    /// The configuration, with nothing else from the command line over it.
+    fn load(&self) -> Result<Config, ConfigError> {
+        let overrides =
+            Overrides { path: self.config.clone(), environment: self.environment.clone(), ..Overrides::default() };
+        Config::load(&overrides, &environment_variable)
+    }
+}
+
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Parses the command line and does what it says. Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Mirror(args)) => mirror::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

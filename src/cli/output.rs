@@ -1,0 +1,56 @@
+//! What the subcommands print: aligned tables with relative times for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+use chrono_humanize::HumanTime;
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Prints a line; a reader that went away is no error.
+pub(super) fn line(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Prints a value as JSON.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?)
+}
+
+/// Prints an error with all its causes to the standard error.
+pub(super) fn complain(error: &anyhow::Error) {
+    // There is nowhere left to say that even this failed.
+    let _ = writeln!(io::stderr(), "sidemirror: {error:#}");
+}
+
+/// A table that is aligned, has no lines, and is coloured only on a terminal.
+pub(super) fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headings.iter().map(|heading| Cell::new(heading)));
+    table
+}
+
+/// Prints a table, without the blanks that end its lines.
+pub(super) fn print(table: &Table) -> anyhow::Result<()> {
+    table.to_string().lines().try_for_each(|row| line(row.trim_end()))
+}
+
+/// `3 minutes ago`, `in 28 minutes`, or a dash.
+pub(super) fn relative(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| HumanTime::from(time - Utc::now()).to_string())
+}
+
+/// A status in the colour of its meaning.
+pub(super) fn status(text: &str) -> Cell {
+    let cell = Cell::new(text);
+    match text {
+        "finished" => cell.fg(Color::Green),
+        "failed" | "hard failed" => cell.fg(Color::Red),
+        "scheduled" | "started" => cell.fg(Color::Yellow),
+        _ => cell,
+    }
+}

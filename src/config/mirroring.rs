@@ -1,0 +1,151 @@
+//! The `mirror:` section.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::section::Section;
+use crate::mirror::capacity::Capacity;
+use crate::mirror::record::Direction;
+use crate::sidekiq::profile::Profile;
+
+/// What concerns mirrors.
+#[derive(Debug, Clone)]
+pub struct Mirroring {
+    /// Where mirrors and their states live.
+    pub store: StoreKind,
+    /// Bare repositories live under here.
+    pub repositories: PathBuf,
+    /// The key that seals credentials at rest: 32 bytes in base64.
+    pub secret_key_file: PathBuf,
+    /// Where metrics and health are served; nowhere if `None`.
+    pub listen: Option<SocketAddr>,
+    /// How many pull mirrors may be under way.
+    pub capacity: Capacity,
+    /// The longest rest between two runs of a pull mirror.
+    pub max_delay: Duration,
+    /// Whether loopback and private addresses may be mirror hosts.
+    pub allow_local_network: bool,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How long a connection may stay silent.
+    pub stall_timeout: Duration,
+    /// How long a run may take.
+    pub run_deadline: Duration,
+    /// What the Ruby classes mean here.
+    pub jobs: BTreeMap<String, JobKind>,
+    /// The Sidekiq whose formats we write.
+    pub sidekiq: Profile,
+    /// Whether due mirrors are scheduled by this process.
+    pub scheduler: bool,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+/// Where mirrors live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In Redis, administered with `sidemirror mirror`.
+    Redis,
+}
+
+/// What a job class does.
+pub type JobKind = Direction;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The classes known without configuration: the ones of the name this program goes by, and GitLab's.
+const BUILT_IN_JOBS: [(&str, JobKind); 4] = [
+    ("UpdateMirror", Direction::Pull),
+    ("RemoteMirror", Direction::Push),
+    ("RepositoryUpdateMirrorWorker", Direction::Pull),
+    ("RepositoryUpdateRemoteMirrorWorker", Direction::Push),
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Mirroring {
+    pub(super) fn from_section(mut section: Section, listen: Option<String>) -> Result<Self, ConfigError> {
+        let mirroring = Self {
+            store: store(&mut section)?,
+            repositories: absolute(&mut section, "repositories", "/var/lib/sidemirror/repositories")?,
+            secret_key_file: absolute(&mut section, "secret_key_file", "/etc/sidemirror/secret.key")?,
+            listen: address(&mut section, listen)?,
+            capacity: Capacity {
+                max: section.number("max_capacity", 1..=100_000)?.unwrap_or(100),
+                threshold: section.number("capacity_threshold", 0..=100_000)?.unwrap_or(50),
+            },
+            max_delay: section.duration("max_delay", 30 * 60 * SECOND..=30 * 24 * HOUR)?.unwrap_or(5 * HOUR),
+            allow_local_network: section.flag("allow_local_network")?.unwrap_or(false),
+            connect_timeout: section.duration("connect_timeout", SECOND..=5 * 60 * SECOND)?.unwrap_or(10 * SECOND),
+            stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
+            run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
+            jobs: jobs(section.section("jobs")?)?,
+            sidekiq: section.choice("sidekiq", &Profile::NAMED)?.unwrap_or_default(),
+            scheduler: section.flag("scheduler")?.unwrap_or(true),
+            log_format: section
+                .choice("log_format", &[("human", LogFormat::Human), ("json", LogFormat::Json)])?
+                .unwrap_or(LogFormat::Human),
+        };
+        section.finish()?;
+        Ok(mirroring)
+    }
+}
+
+fn store(section: &mut Section) -> Result<StoreKind, ConfigError> {
+    match section.text("store")?.as_deref() {
+        None | Some("redis") => Ok(StoreKind::Redis),
+        Some("gitlab") => Err(section.error("store", "the gitlab store is not part of this version", "redis")),
+        Some(other) => Err(section.wrong("store", &other.into(), "redis")),
+    }
+}
+
+fn absolute(section: &mut Section, key: &str, default: &str) -> Result<PathBuf, ConfigError> {
+    let path = PathBuf::from(section.text(key)?.unwrap_or_else(|| default.to_owned()));
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(section.error(key, format!("got {:?}", path.display().to_string()), "a path that begins with /"))
+    }
+}
+
+fn address(section: &mut Section, flag: Option<String>) -> Result<Option<SocketAddr>, ConfigError> {
+    const ACCEPTED: &str = "ADDRESS:PORT, such as 127.0.0.1:9394, or \"\" for nowhere";
+    let in_file = section.text("listen")?;
+    let (text, from_flag) = match (flag, in_file) {
+        (Some(flag), _) => (flag, true),
+        (None, Some(text)) => (text, false),
+        (None, None) => ("127.0.0.1:9394".to_owned(), false),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let problem = format!("got {text:?}");
+        if from_flag { ConfigError::flag("--listen", problem, ACCEPTED) } else { section.error("listen", problem, ACCEPTED) }
+    })
+}
+
+fn jobs(mut section: Section) -> Result<BTreeMap<String, JobKind>, ConfigError> {
+    let mut jobs: BTreeMap<String, JobKind> =
+        BUILT_IN_JOBS.iter().map(|(class, kind)| ((*class).to_owned(), *kind)).collect();
+    for (class, value) in section.take_all() {
+        let kind = match value.as_str() {
+            Some("pull") => Direction::Pull,
+            Some("push") => Direction::Push,
+            _ => return Err(section.wrong(&class, &value, "pull or push")),
+        };
+        jobs.insert(class, kind);
+    }
+    Ok(jobs)
+}

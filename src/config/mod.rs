@@ -1,0 +1,209 @@
+//! Settings: one YAML file with the keys of `sidekiq.yml` and a `mirror:` section, the environment, and the
+//! command line. Parsed and checked whole before anything is opened; a mistake is one error that names the file,
+//! the key and what is accepted.
+
+mod error;
+mod file;
+mod mirroring;
+mod queues;
+mod section;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::ConfigError;
+pub use mirroring::{JobKind, LogFormat, Mirroring, StoreKind};
+use section::Section;
+
+use crate::sidekiq::profile::Profile;
+use crate::sidekiq::queues::QueueSet;
+
+/// Where the configuration is looked for when no `-C` is given.
+pub const DEFAULT_PATH: &str = "/etc/sidemirror/sidemirror.yml";
+
+/// Everything that can be set, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from, for messages.
+    pub path: PathBuf,
+    /// The name of the environment whose section was merged in.
+    pub environment: String,
+    /// Jobs run at once.
+    pub concurrency: usize,
+    /// The queues and how they are drawn.
+    pub queues: QueueSet,
+    /// How long running jobs may go on after a stop was asked for.
+    pub timeout: Duration,
+    /// Retries of a job that says `retry: true`.
+    pub max_retries: u32,
+    /// Shown in Sidekiq's Web UI beside the process.
+    pub labels: Vec<String>,
+    /// Shown in Sidekiq's Web UI and the process title.
+    pub tag: String,
+    /// Whether debug lines are logged.
+    pub verbose: bool,
+    /// The dead set's greatest size.
+    pub dead_max_jobs: u64,
+    /// How long a dead job is kept.
+    pub dead_timeout: Duration,
+    /// Mean time between two looks at the retry and schedule sets, for one process.
+    pub average_scheduled_poll_interval: Duration,
+    /// The same for the whole fleet, overriding the scaling by process count.
+    pub poll_interval_average: Option<Duration>,
+    /// Where Redis is.
+    pub redis_url: String,
+    /// The `mirror:` section.
+    pub mirror: Mirroring,
+}
+
+/// What the command line says; each overrides the file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `-C`
+    pub path: Option<PathBuf>,
+    /// `-c`
+    pub concurrency: Option<usize>,
+    /// `-q`, each `name` or `name,weight`
+    pub queues: Vec<String>,
+    /// `-e`
+    pub environment: Option<String>,
+    /// `-g`
+    pub tag: Option<String>,
+    /// `-t`, seconds
+    pub timeout: Option<u64>,
+    /// `-v`
+    pub verbose: bool,
+    /// `--listen`
+    pub listen: Option<String>,
+}
+
+/// The environment variables, given as a look-up so that tests need not change the process's own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// Reads the file and puts the environment and the command line over it. Without a file only the defaults
+    /// hold, unless one was named.
+    ///
+    /// # Errors
+    /// The first mistake found.
+    pub fn load(overrides: &Overrides, env: Environment<'_>) -> Result<Self, ConfigError> {
+        let environment = overrides
+            .environment
+            .clone()
+            .or_else(|| ["APP_ENV", "RAILS_ENV", "RACK_ENV"].into_iter().find_map(env))
+            .unwrap_or_else(|| "development".to_owned());
+        let path = overrides.path.clone().unwrap_or_else(|| DEFAULT_PATH.into());
+        let content = if overrides.path.is_some() || path.exists() { file::read(&path)? } else { serde_json::Map::new() };
+        let root = Section::root(&path, file::merge_environment(&path, content, &environment)?);
+        Self::from_section(root, path.clone(), environment, overrides, env)
+    }
+
+    fn from_section(
+        mut root: Section,
+        path: PathBuf,
+        environment: String,
+        overrides: &Overrides,
+        env: Environment<'_>,
+    ) -> Result<Self, ConfigError> {
+        root.ignore(&IGNORED);
+        let config = Self {
+            concurrency: concurrency(&mut root, overrides, env)?,
+            queues: queues::queues(&mut root, &overrides.queues)?,
+            timeout: timeout(&mut root, overrides)?,
+            max_retries: root.number("max_retries", 0..=1000)?.unwrap_or(25),
+            labels: root.names("labels")?,
+            tag: root.text("tag")?.filter(|_| overrides.tag.is_none()).or(overrides.tag.clone()).unwrap_or_default(),
+            verbose: root.flag("verbose")?.unwrap_or(false) || overrides.verbose,
+            dead_max_jobs: root.number("dead_max_jobs", 1..=100_000_000)?.unwrap_or(10_000),
+            dead_timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(Duration::from_secs(180 * 24 * 3600)),
+            average_scheduled_poll_interval: root
+                .seconds("average_scheduled_poll_interval")?
+                .unwrap_or(Duration::from_secs(5)),
+            poll_interval_average: root.seconds("poll_interval_average")?,
+            redis_url: redis_url(env)?,
+            mirror: Mirroring::from_section(root.section("mirror")?, overrides.listen.clone())?,
+            path,
+            environment,
+        };
+        root.finish()?;
+        Ok(config)
+    }
+
+    /// An error about one of this configuration's keys that only showed when it was put to use.
+    pub fn error(&self, key: &str, problem: impl Into<String>, accepted: impl Into<String>) -> ConfigError {
+        ConfigError::key(&self.path, key, problem, accepted)
+    }
+
+    /// The profile of Sidekiq that reads what we write.
+    pub fn profile(&self) -> Profile {
+        self.mirror.sidekiq
+    }
+}
+
+/// Keys of Sidekiq, or of its common plugins, that mean nothing here and do no harm.
+const IGNORED: [&str; 13] = [
+    "require",
+    "pidfile",
+    "logfile",
+    "strict",
+    "health_check",
+    "skip_default_job_logging",
+    "max_iteration_runtime",
+    "cron_poll_interval",
+    "semi_reliable_fetch",
+    "cleanup_interval",
+    "lease_interval",
+    "max_retries_after_interruption",
+    "reliable_fetch",
+];
+
+/// As in Sidekiq: the command line, then the file, then `RAILS_MAX_THREADS`.
+fn concurrency(root: &mut Section, overrides: &Overrides, env: Environment<'_>) -> Result<usize, ConfigError> {
+    const RANGE: std::ops::RangeInclusive<usize> = 1..=1000;
+    const ACCEPTED: &str = "a whole number from 1 to 1000";
+    let in_file = root.number("concurrency", RANGE)?;
+    if let Some(given) = overrides.concurrency {
+        return values::in_range(given, &RANGE)
+            .ok_or_else(|| ConfigError::flag("-c", format!("got {given}"), ACCEPTED));
+    }
+    if let Some(given) = in_file {
+        return Ok(given);
+    }
+    match env("RAILS_MAX_THREADS") {
+        None => Ok(25),
+        Some(text) => text
+            .parse()
+            .ok()
+            .and_then(|given| values::in_range(given, &RANGE))
+            .ok_or_else(|| ConfigError::variable("RAILS_MAX_THREADS", format!("got {text:?}"), ACCEPTED)),
+    }
+}
+
+fn timeout(root: &mut Section, overrides: &Overrides) -> Result<Duration, ConfigError> {
+    const RANGE: std::ops::RangeInclusive<u64> = 1..=3600;
+    let in_file = root.number("timeout", RANGE)?;
+    let seconds = match overrides.timeout {
+        Some(given) => values::in_range(given, &RANGE).ok_or_else(|| {
+            ConfigError::flag("-t", format!("got {given}"), "a whole number of seconds from 1 to 3600")
+        })?,
+        None => in_file.unwrap_or(25),
+    };
+    Ok(Duration::from_secs(seconds))
+}
+
+/// As in Sidekiq: `REDIS_PROVIDER` names the variable that holds the URL; else `REDIS_URL`.
+fn redis_url(env: Environment<'_>) -> Result<String, ConfigError> {
+    const DEFAULT: &str = "redis://localhost:6379/0";
+    let Some(provider) = env("REDIS_PROVIDER") else {
+        return Ok(env("REDIS_URL").unwrap_or_else(|| DEFAULT.to_owned()));
+    };
+    if provider.contains(':') {
+        // It may be a URL with a password in it, so it is not repeated.
+        let accepted = "the name of the variable that holds the URL; put the URL itself into REDIS_URL";
+        return Err(ConfigError::variable("REDIS_PROVIDER", "it holds a URL", accepted));
+    }
+    env(&provider).or_else(|| env("REDIS_URL")).ok_or_else(|| {
+        ConfigError::variable("REDIS_PROVIDER", format!("{provider} is not set"), "the name of a variable that is set")
+    })
+}

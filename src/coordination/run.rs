@@ -1,0 +1,122 @@
+//! Who runs a mirror. A run is owned by `identity/jid` under a key per mirror; the owner renews it at a third of
+//! its life, asks before it changes anything, and is told when it was lost: by a long stop of the process, say.
+
+use std::time::Duration;
+
+use redis::Cmd;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::capacity::Slots;
+use super::lease::{Attempt, Lease};
+use crate::connections::{Redis, RedisError};
+use crate::mirror::record::{Direction, MirrorKey};
+
+/// How long after its last sign of life a run may be taken over.
+pub const OWNERSHIP: Duration = Duration::from_secs(30);
+
+/// A run of a mirror that is ours.
+#[derive(Debug)]
+pub struct OwnedRun {
+    id: String,
+    key: MirrorKey,
+    redis: Redis,
+    lease: Lease,
+    lost: CancellationToken,
+    /// Ends the renewing with the run, however that ends.
+    _renewing: DropGuard,
+}
+
+/// Whether a run could be begun.
+#[derive(Debug)]
+pub enum Claim {
+    /// The mirror is ours to run.
+    Owned(OwnedRun),
+    /// Another run is at it.
+    UnderWay {
+        /// Whether that is an earlier delivery of the same job, whose process is giving up or has died: it will
+        /// be gone soon, and then nobody else runs the mirror.
+        same_job: bool,
+    },
+}
+
+impl OwnedRun {
+    /// Tries once to become the owner of a mirror's run, for the job of this id in the process of this identity.
+    pub async fn claim(redis: &Redis, key: MirrorKey, identity: &str, jid: &str) -> Result<Claim, RedisError> {
+        let nonce: u32 = rand::random();
+        let id = format!("{identity}/{nonce:08x}/{jid}");
+        match Lease::take(redis, lease_key(key), id.clone(), OWNERSHIP).await? {
+            Attempt::HeldBy(holder) => {
+                let same_job = holder.splitn(3, '/').nth(2) == Some(jid);
+                Ok(Claim::UnderWay { same_job })
+            }
+            Attempt::Taken(lease) => {
+                let lost = CancellationToken::new();
+                let ended = CancellationToken::new();
+                tokio::spawn(keep(lease.clone(), key, Slots::new(redis.clone()), lost.clone(), ended.clone()));
+                Ok(Claim::Owned(Self { id, key, redis: redis.clone(), lease, lost, _renewing: ended.drop_guard() }))
+            }
+        }
+    }
+
+    /// The run's name, unique to this attempt.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Fires when the run turned out to be no longer ours.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    /// Asks Redis whether the run still is ours. If it cannot be asked, it counts as lost.
+    pub async fn is_ours(&self) -> bool {
+        if self.lost.is_cancelled() {
+            return false;
+        }
+        let owner = self.redis.query::<Option<String>>(&Cmd::get(lease_key(self.key))).await;
+        matches!(owner, Ok(Some(owner)) if owner == self.id) && self.lease.is_trusted()
+    }
+
+    /// Ends the ownership.
+    pub async fn release(self) -> Result<(), RedisError> {
+        self.lease.release().await
+    }
+}
+
+/// Whether anybody owns a run of each of these mirrors.
+pub async fn owned(redis: &Redis, keys: &[MirrorKey]) -> Result<Vec<bool>, RedisError> {
+    let mut pipeline = redis::pipe();
+    for key in keys {
+        pipeline.exists(lease_key(*key));
+    }
+    redis.pipeline(&pipeline).await
+}
+
+fn lease_key(key: MirrorKey) -> String {
+    format!("sidemirror:run:{key}")
+}
+
+/// Renews the ownership, and shows that the mirror's slot is in use, until the run ends or is lost. An outage of
+/// Redis shorter than the lease is ridden out.
+async fn keep(lease: Lease, key: MirrorKey, slots: Slots, lost: CancellationToken, ended: CancellationToken) {
+    let _lost_if_this_ends = lost.clone().drop_guard();
+    let period = lease.renewal_period();
+    let mut pause = period;
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = match lease.renew().await {
+            Ok(true) => period,
+            Ok(false) => break,
+            Err(_) if lease.is_trusted() => Duration::from_secs(1),
+            Err(_) => break,
+        };
+        if key.direction == Direction::Pull && pause == period {
+            // The next renewal tries again; a slot is only given up after several have failed.
+            let _ = slots.show_life(key.id).await;
+        }
+    }
+    tracing::warn!(mirror = %key, "lost the ownership of this run: it was not renewed in time");
+}

@@ -1,0 +1,302 @@
+//! The cron thread: every minute the process that holds the lease takes the due pull mirrors, in due order and
+//! up to the free capacity, marks them scheduled and pushes their jobs in bulk. Between two minutes it goes on
+//! as soon as enough slots are free again. It also frees slots that nobody uses any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use cron::Schedule;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::connections::{Redis, RedisError};
+use crate::coordination::capacity::Slots;
+use crate::coordination::lease::{Attempt, Lease};
+use crate::coordination::run;
+use crate::mirror::capacity::Capacity;
+use crate::mirror::record::{MirrorId, MirrorKey};
+use crate::mirror::state::{Event, Status};
+use crate::sidekiq::client::{Client, NewJob};
+use crate::store::{Counts, MirrorStore, StoreError, Transition};
+
+/// Every minute, at its beginning.
+const EVERY_MINUTE: &str = "0 * * * * *";
+
+/// The class of the jobs we push; Rails has a worker of this name.
+pub const PULL_CLASS: &str = "UpdateMirror";
+
+/// Who schedules. Longer than the minute between two renewals, so that the leader stays leader.
+const LEASE_KEY: &str = "sidemirror:lease:scheduler";
+const LEASE: Duration = Duration::from_secs(90);
+
+/// Mirrors scheduled in one go, at most.
+const PAGE: usize = 500;
+
+/// How often free slots are looked for while due mirrors wait.
+const REFILL_PERIOD: Duration = Duration::from_secs(1);
+
+/// A started run whose slot showed no life for so long is dead: its owner renews every 10 seconds, and the job of
+/// a dead process is back in its queue within 90.
+const DEAD_RUN: TimeDelta = TimeDelta::minutes(3);
+
+/// A mirror that waits in a queue for so long is taken for lost; GitLab waits as long.
+const LOST_SCHEDULE: TimeDelta = TimeDelta::minutes(30);
+
+/// Silent slots looked at in one go.
+const SWEEP: isize = 500;
+
+/// Told what the scheduler does.
+pub trait SchedulerObserver: Send + Sync {
+    /// This process scheduled in this minute.
+    fn led(&self, tick: &Tick);
+    /// Another process schedules.
+    fn followed(&self);
+    /// So many mirrors were scheduled.
+    fn scheduled(&self, mirrors: usize);
+    /// So many slots were freed that nobody used.
+    fn freed(&self, slots: usize);
+}
+
+/// What the leader measures once a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tick {
+    /// How many mirrors stand where.
+    pub counts: Counts,
+    /// Slots there are.
+    pub capacity_max: usize,
+    /// Slots taken.
+    pub capacity_taken: usize,
+}
+
+/// The scheduler of one process.
+pub struct Scheduler {
+    /// Where mirrors live.
+    pub store: Arc<dyn MirrorStore>,
+    /// Where leases live.
+    pub redis: Redis,
+    /// How many mirrors may be under way.
+    pub capacity: Capacity,
+    /// Pushes the jobs.
+    pub client: Client,
+    /// Where to.
+    pub queue: String,
+    /// Who we are.
+    pub identity: String,
+    /// Told what happens.
+    pub observer: Arc<dyn SchedulerObserver>,
+    /// Told at every turn, so that a watchdog sees life.
+    pub turn: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// Why a minute's work was not done.
+#[derive(Debug, thiserror::Error)]
+enum TickError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+}
+
+impl Scheduler {
+    /// Schedules until told to stop, then gives the lease back.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut lease = None;
+        loop {
+            let next_minute = Instant::now() + until_next_minute();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                result = self.minute(&mut lease, next_minute) => if let Err(error) = result {
+                    tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
+                }
+            }
+            if !self.rest_until(next_minute, &stop).await {
+                break;
+            }
+        }
+        if let Some(lease) = lease {
+            // Otherwise it ends by itself.
+            let _ = lease.release().await;
+        }
+    }
+
+    /// One minute's work.
+    async fn minute(&self, lease: &mut Option<Lease>, next_minute: Instant) -> Result<(), TickError> {
+        let Some(lease) = self.lead(lease).await? else {
+            self.observer.followed();
+            return Ok(());
+        };
+        self.sweep().await?;
+        self.measure().await?;
+        while self.fill(lease).await? && lease.is_trusted() {
+            if !self.wait_for_room(next_minute).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Obtains or renews the lease.
+    async fn lead<'l>(&self, lease: &'l mut Option<Lease>) -> Result<Option<&'l Lease>, RedisError> {
+        let held = match lease {
+            Some(held) => held.renew().await?,
+            None => false,
+        };
+        if !held {
+            let attempt = Lease::take(&self.redis, LEASE_KEY.to_owned(), self.identity.clone(), LEASE).await?;
+            *lease = match attempt {
+                Attempt::Taken(taken) => Some(taken),
+                Attempt::HeldBy(_) => None,
+            };
+        }
+        Ok(lease.as_ref())
+    }
+
+    /// Schedules due mirrors while there are free slots; tells whether more are due.
+    async fn fill(&self, lease: &Lease) -> Result<bool, TickError> {
+        let slots = Slots::new(self.redis.clone());
+        loop {
+            let free = self.capacity.free(slots.taken().await?);
+            if free == 0 || !lease.is_trusted() {
+                return Ok(true);
+            }
+            let page = free.min(PAGE);
+            let due = self.store.due(Utc::now(), page).await?;
+            if due.is_empty() {
+                return Ok(false);
+            }
+            let taken = slots.take(&due, self.capacity).await?;
+            let scheduled = self.schedule(&slots, &taken).await?;
+            if scheduled == 0 || due.len() < page {
+                // Nothing more is due, or what is due is held up by slots that the sweep looks after.
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Marks mirrors that have a slot scheduled and pushes their jobs, in this order: a job that arrived before
+    /// its mark would be run, and then marked as waiting for good.
+    async fn schedule(&self, slots: &Slots, ids: &[MirrorId]) -> Result<usize, TickError> {
+        let jobs: Vec<NewJob> =
+            ids.iter().map(|id| NewJob::new(PULL_CLASS, vec![id.0.into()], &self.queue).with_retry(false)).collect();
+        let mark = |(id, job): (&MirrorId, &NewJob)| {
+            (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() })
+        };
+        let events: Vec<_> = ids.iter().zip(&jobs).map(mark).collect();
+        let marks = self.store.transition_all(&events).await?;
+        let (marked, refused): (Vec<_>, Vec<_>) =
+            ids.iter().zip(jobs).zip(marks).partition(|(_, mark)| matches!(mark, Transition::Done(_)));
+        // What is under way keeps its slot: a run that somebody asked for occupied it meanwhile.
+        let gone = refused.iter().filter(|(_, mark)| *mark == Transition::Missing).map(|((id, _), _)| **id);
+        slots.release(&gone.collect::<Vec<_>>()).await?;
+
+        let (ids, jobs): (Vec<MirrorId>, Vec<NewJob>) = marked.into_iter().map(|((id, job), _)| (*id, job)).unzip();
+        if let Err(error) = self.client.push_bulk(&jobs).await {
+            self.abandon(slots, &ids, "The job could not be put into its queue.").await?;
+            return Err(error.into());
+        }
+        self.observer.scheduled(ids.len());
+        tracing::info!(mirrors = ids.len(), queue = %self.queue, "scheduled");
+        Ok(ids.len())
+    }
+
+    /// Waits until enough slots are free to go on; `false` when the minute is over first.
+    async fn wait_for_room(&self, next_minute: Instant) -> Result<bool, RedisError> {
+        let slots = Slots::new(self.redis.clone());
+        loop {
+            if Instant::now() + REFILL_PERIOD >= next_minute {
+                return Ok(false);
+            }
+            (self.turn)();
+            tokio::time::sleep(REFILL_PERIOD).await;
+            if self.capacity.refill(slots.taken().await?) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Frees slots that are taken although no live run owns them.
+    async fn sweep(&self) -> Result<(), TickError> {
+        let slots = Slots::new(self.redis.clone());
+        let now = Utc::now();
+        let silent = slots.silent_since(now - DEAD_RUN, SWEEP).await?;
+        if silent.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
+        let owned = run::owned(&self.redis, &keys).await?;
+        let (mut lost, mut leaked) = (Vec::new(), Vec::new());
+        for (id, _) in silent.iter().zip(owned).filter(|(_, owned)| !owned) {
+            let state = self.store.load(MirrorKey::pull(*id)).await?.map(|mirror| mirror.state);
+            match state.as_ref().map(|state| (state.status, state.last_update_scheduled_at)) {
+                Some((Status::Started, _)) => lost.push((*id, "The run ended without a result: its process died.")),
+                Some((Status::Scheduled, Some(at))) if now - at < LOST_SCHEDULE => {}
+                Some((Status::Scheduled, _)) => lost.push((*id, "Stuck in scheduled for too long: its job was lost.")),
+                _ => leaked.push(*id),
+            }
+        }
+        slots.release(&leaked).await?;
+        for (id, error) in &lost {
+            self.abandon(&slots, &[*id], error).await?;
+        }
+        let freed = leaked.len() + lost.len();
+        if freed > 0 {
+            tracing::warn!(freed, "freed slots of capacity that nobody was using");
+            self.observer.freed(freed);
+        }
+        Ok(())
+    }
+
+    async fn abandon(&self, slots: &Slots, ids: &[MirrorId], error: &str) -> Result<(), TickError> {
+        let events: Vec<_> =
+            ids.iter().map(|id| (MirrorKey::pull(*id), Event::Abandon { error: error.to_owned() })).collect();
+        self.store.transition_all(&events).await?;
+        Ok(slots.release(ids).await?)
+    }
+
+    async fn measure(&self) -> Result<(), TickError> {
+        let counts = self.store.count(Utc::now()).await?;
+        let capacity_taken = Slots::new(self.redis.clone()).taken().await?;
+        self.observer.led(&Tick { counts, capacity_max: self.capacity.max, capacity_taken });
+        Ok(())
+    }
+
+    /// Rests, with signs of life; `false` when told to stop.
+    async fn rest_until(&self, moment: Instant, stop: &CancellationToken) -> bool {
+        const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+        loop {
+            (self.turn)();
+            let now = Instant::now();
+            if now >= moment {
+                return true;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return false,
+                () = tokio::time::sleep((moment - now).min(SIGN_OF_LIFE)) => {}
+            }
+        }
+    }
+}
+
+/// How long it is until the next minute begins.
+fn until_next_minute() -> Duration {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let now = Utc::now();
+    let schedule = EVERY_MINUTE.parse::<Schedule>();
+    let next = schedule.ok().and_then(|schedule| schedule.after(&now).next());
+    next.and_then(|next| (next - now).to_std().ok()).unwrap_or(MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schedule_comes_round_every_minute() {
+        let schedule: Schedule = EVERY_MINUTE.parse().unwrap();
+        let minutes: Vec<_> = schedule.after(&Utc::now()).take(3).collect();
+        assert_eq!(minutes[1] - minutes[0], TimeDelta::minutes(1));
+        assert_eq!(minutes[2] - minutes[1], TimeDelta::minutes(1));
+        assert!(until_next_minute() <= Duration::from_secs(60));
+    }
+}

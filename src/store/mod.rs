@@ -1,0 +1,116 @@
+//! Where mirrors live: one narrow trait, and what implements it. All that is not the mirror's own data is
+//! [coordination](crate::coordination).
+
+mod login;
+pub mod redis;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::connections::RedisError;
+use crate::mirror::record::{Direction, Mirror, MirrorId, MirrorKey};
+use crate::mirror::state::{Event, Refused, RunState};
+
+pub use login::Login;
+pub use redis::RedisStore;
+
+/// Loads and keeps mirrors. Every change of state is a compare-and-swap: of two that race, one is told.
+#[async_trait]
+pub trait MirrorStore: Send + Sync {
+    /// A mirror, or nothing if there is none of this name.
+    async fn load(&self, key: MirrorKey) -> Result<Option<Mirror>, StoreError>;
+
+    /// Pull mirrors whose time has come, the longest due first, at most `limit`.
+    async fn due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<MirrorId>, StoreError>;
+
+    /// Applies an event to each of these mirrors, in few round trips however many there are. The answers are in
+    /// the order of the events.
+    async fn transition_all(&self, events: &[(MirrorKey, Event)]) -> Result<Vec<Transition>, StoreError>;
+
+    /// Applies one event.
+    async fn transition(&self, key: MirrorKey, event: Event) -> Result<Transition, StoreError> {
+        let mut answers = self.transition_all(&[(key, event)]).await?;
+        Ok(answers.pop().unwrap_or(Transition::Missing))
+    }
+
+    /// What a mirror logs in with, if anything.
+    async fn login(&self, key: MirrorKey) -> Result<Option<Login>, StoreError>;
+
+    /// How many pull mirrors stand where.
+    async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError>;
+
+    /// Adds a mirror; `false`, and nothing done, if there is one of its name.
+    async fn add(&self, mirror: &Mirror, login: Option<&Login>) -> Result<bool, StoreError>;
+
+    /// Changes a mirror's settings; `None` if there is none of this name. The login is kept if `login` is
+    /// `None`, and replaced or removed otherwise. `change` may be called again when somebody else was faster.
+    async fn change(
+        &self,
+        key: MirrorKey,
+        change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
+        login: Option<LoginChange<'_>>,
+    ) -> Result<Option<Mirror>, StoreError>;
+
+    /// Removes a mirror and its login; `false` if there was none of this name.
+    async fn remove(&self, key: MirrorKey) -> Result<bool, StoreError>;
+
+    /// All mirrors of a direction, by number.
+    async fn list(&self, direction: Direction) -> Result<Vec<Mirror>, StoreError>;
+}
+
+/// What a change of settings does to the login.
+#[derive(Debug, Clone, Copy)]
+pub enum LoginChange<'a> {
+    /// It logs in with this from now on.
+    Set(&'a Login),
+    /// It logs in no more.
+    Clear,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transition {
+    /// It applied; this is the state now.
+    Done(RunState),
+    /// It does not apply to the mirror as it is.
+    Refused(Refused),
+    /// There is no such mirror.
+    Missing,
+}
+
+/// How many pull mirrors stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Their time has come and nothing was done about it yet.
+    pub due: u64,
+    /// In a queue.
+    pub scheduled: u64,
+    /// Under way.
+    pub started: u64,
+    /// Failed last time, and will be tried again.
+    pub failed: u64,
+    /// Failed too often to be tried again.
+    pub hard_failed: u64,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Redis did not answer, or refused.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// A record could not be understood; somebody else wrote it, or a newer version.
+    #[error("the record of mirror {key} is not readable: {problem}")]
+    Unreadable {
+        /// The mirror.
+        key: MirrorKey,
+        /// Where the reading failed.
+        problem: String,
+    },
+    /// A login could not be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] redis::SealError),
+    /// Others kept changing the record.
+    #[error("mirror {0} is being changed by others all the time; try again")]
+    Contended(MirrorKey),
+}

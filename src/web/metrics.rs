@@ -1,0 +1,214 @@
+//! What Prometheus scrapes. No label has a value per mirror, so the number of series does not grow with them.
+
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+
+use crate::jobs::{RunObserver, RunReport};
+use crate::scheduler::{SchedulerObserver, Tick};
+use crate::sidekiq::observer::{JobReport, Observer};
+
+/// Seconds; a mirror job lasts from milliseconds to hours.
+const DURATION: [f64; 12] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0];
+
+/// GitLab's buckets for the time between being scheduled and being started, in seconds.
+const WAITING: [f64; 9] = [1.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 2400.0, 3600.0];
+
+/// GitLab's buckets for the time a run takes, in seconds.
+const UPDATE: [f64; 8] = [0.1, 1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+
+/// The figures of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    jobs: IntCounterVec,
+    job_duration: HistogramVec,
+    queue_latency: GaugeVec,
+    foreign: IntCounter,
+    rescued: IntCounter,
+    redis_up: IntGauge,
+    runs: IntCounterVec,
+    waiting: Histogram,
+    update: HistogramVec,
+    mirrors: IntGaugeVec,
+    capacity_max: IntGaugeVec,
+    capacity_taken: IntGaugeVec,
+    scheduled: IntCounter,
+    abandoned: IntCounter,
+    last_tick: Gauge,
+}
+
+impl Metrics {
+    /// Registers every figure.
+    ///
+    /// # Errors
+    /// When two have the same name, which is a mistake in this file.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let add = Adder(&registry);
+        let metrics = Self {
+            jobs: add.counters("sidemirror_jobs_total", "Jobs ended, by class and outcome", &["class", "outcome"])?,
+            job_duration: add.histograms("sidemirror_job_duration_seconds", "Time a job ran", &["class"], &DURATION)?,
+            queue_latency: add.gauges(
+                "sidemirror_queue_latency_seconds",
+                "Time the job taken last had waited in its queue",
+                &["queue"],
+            )?,
+            foreign: add.counter("sidemirror_foreign_jobs_total", "Jobs of classes served elsewhere, given back")?,
+            rescued: add.counter("sidemirror_rescued_jobs_total", "Jobs of dead processes, put back into their queue")?,
+            redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
+            runs: add.counters(
+                "sidemirror_runs_total",
+                "Runs of mirrors ended, by direction and outcome",
+                &["direction", "outcome"],
+            )?,
+            waiting: add.histogram(
+                "sidemirror_mirror_waiting_seconds",
+                "Time between a pull mirror's scheduling and its start",
+                &WAITING,
+            )?,
+            update: add.histograms("sidemirror_mirror_update_seconds", "Time a mirror's run took", &["direction"], &UPDATE)?,
+            mirrors: add.int_gauges(
+                "sidemirror_mirrors",
+                "Pull mirrors by where they stand; shown by the process that schedules",
+                &["state"],
+            )?,
+            capacity_max: add.int_gauges(
+                "sidemirror_capacity_max",
+                "Pull mirrors that may be under way at once; shown by the process that schedules",
+                &[],
+            )?,
+            capacity_taken: add.int_gauges(
+                "sidemirror_capacity_taken",
+                "Pull mirrors under way; shown by the process that schedules",
+                &[],
+            )?,
+            scheduled: add.counter("sidemirror_mirrors_scheduled_total", "Pull mirrors scheduled by this process")?,
+            abandoned: add.counter(
+                "sidemirror_slots_freed_total",
+                "Slots of capacity freed because nobody was using them any more",
+            )?,
+            last_tick: add.gauge(
+                "sidemirror_scheduler_last_tick_timestamp_seconds",
+                "When this process last looked for due mirrors, or found another one doing so",
+            )?,
+            registry,
+        };
+        metrics.redis_up.set(1);
+        Ok(metrics)
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Redis was lost, or found again.
+    pub fn redis_is_lost(&self, lost: bool) {
+        self.redis_up.set(i64::from(!lost));
+    }
+
+    fn show_mirrors(&self, tick: &Tick) {
+        let count = |state, number| self.mirrors.with_label_values(&[state]).set(whole(number));
+        count("due", tick.counts.due);
+        count("scheduled", tick.counts.scheduled);
+        count("started", tick.counts.started);
+        count("failed", tick.counts.failed);
+        count("hard_failed", tick.counts.hard_failed);
+        self.capacity_max.with_label_values(&[] as &[&str]).set(whole(tick.capacity_max));
+        self.capacity_taken.with_label_values(&[] as &[&str]).set(whole(tick.capacity_taken));
+    }
+}
+
+fn whole<N: TryInto<i64>>(number: N) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+impl RunObserver for Metrics {
+    fn run_ended(&self, report: &RunReport) {
+        let direction = report.direction.as_str();
+        self.runs.with_label_values(&[direction, report.outcome.as_str()]).inc();
+        self.update.with_label_values(&[direction]).observe(report.duration.as_secs_f64());
+        if let Some(waiting) = report.waiting {
+            self.waiting.observe(waiting.as_secs_f64());
+        }
+    }
+}
+
+impl SchedulerObserver for Metrics {
+    fn led(&self, tick: &Tick) {
+        self.last_tick.set(chrono::Utc::now().timestamp() as f64);
+        self.show_mirrors(tick);
+    }
+
+    fn followed(&self) {
+        self.last_tick.set(chrono::Utc::now().timestamp() as f64);
+        // Figures that another process measures now must not stand here, too, and grow old.
+        self.mirrors.reset();
+        self.capacity_max.reset();
+        self.capacity_taken.reset();
+    }
+
+    fn scheduled(&self, mirrors: usize) {
+        self.scheduled.inc_by(mirrors.try_into().unwrap_or(u64::MAX));
+    }
+
+    fn freed(&self, slots: usize) {
+        self.abandoned.inc_by(slots.try_into().unwrap_or(u64::MAX));
+    }
+}
+
+/// Makes and registers figures.
+struct Adder<'a>(&'a Registry);
+
+impl Adder<'_> {
+    fn register<C: prometheus::core::Collector + Clone + 'static>(&self, figure: C) -> Result<C, prometheus::Error> {
+        self.0.register(Box::new(figure.clone()))?;
+        Ok(figure)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
+        self.register(Gauge::new(name, help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn int_gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    fn int_gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+        self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
+    }
+
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        self.register(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?)
+    }
+}

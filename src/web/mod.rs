@@ -1,0 +1,7 @@
+//! What can be asked over HTTP: metrics and health.
+
+pub mod health;
+pub mod metrics;
+mod server;
+
+pub use server::serve;
