@@ -15,16 +15,14 @@ use crate::coordination::capacity::Slots;
 use crate::coordination::lease::{Attempt, Lease};
 use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
-use crate::mirror::record::{MirrorId, MirrorKey};
+use crate::jobs;
+use crate::mirror::record::{Direction, MirrorId, MirrorKey};
 use crate::mirror::state::{Event, Status};
 use crate::sidekiq::client::{Client, NewJob};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
 const EVERY_MINUTE: &str = "0 * * * * *";
-
-/// The class of the jobs we push; Rails has a worker of this name.
-pub const PULL_CLASS: &str = "UpdateMirror";
 
 /// Who schedules. Longer than the minute between two renewals, so that the leader stays leader.
 const LEASE_KEY: &str = "sidemirror:lease:scheduler";
@@ -48,6 +46,8 @@ const SWEEP: isize = 500;
 
 /// Told what the scheduler does.
 pub trait SchedulerObserver: Send + Sync {
+    /// The scheduler went round; it does so every few seconds.
+    fn turn(&self);
     /// This process scheduled in this minute.
     fn led(&self, tick: &Tick);
     /// Another process schedules.
@@ -85,8 +85,6 @@ pub struct Scheduler {
     pub identity: String,
     /// Told what happens.
     pub observer: Arc<dyn SchedulerObserver>,
-    /// Told at every turn, so that a watchdog sees life.
-    pub turn: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Why a minute's work was not done.
@@ -177,8 +175,9 @@ impl Scheduler {
     /// Marks mirrors that have a slot scheduled and pushes their jobs, in this order: a job that arrived before
     /// its mark would be run, and then marked as waiting for good.
     async fn schedule(&self, slots: &Slots, ids: &[MirrorId]) -> Result<usize, TickError> {
+        let class = jobs::class_of(Direction::Pull);
         let jobs: Vec<NewJob> =
-            ids.iter().map(|id| NewJob::new(PULL_CLASS, vec![id.0.into()], &self.queue).with_retry(false)).collect();
+            ids.iter().map(|id| NewJob::new(class, vec![id.0.into()]).queue(&self.queue).retry(false)).collect();
         let mark = |(id, job): (&MirrorId, &NewJob)| {
             (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() })
         };
@@ -207,7 +206,7 @@ impl Scheduler {
             if Instant::now() + REFILL_PERIOD >= next_minute {
                 return Ok(false);
             }
-            (self.turn)();
+            self.observer.turn();
             tokio::time::sleep(REFILL_PERIOD).await;
             if self.capacity.refill(slots.taken().await?) {
                 return Ok(true);
@@ -265,7 +264,7 @@ impl Scheduler {
     async fn rest_until(&self, moment: Instant, stop: &CancellationToken) -> bool {
         const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
         loop {
-            (self.turn)();
+            self.observer.turn();
             let now = Instant::now();
             if now >= moment {
                 return true;

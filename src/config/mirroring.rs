@@ -40,6 +40,8 @@ pub struct Mirroring {
     pub sidekiq: Profile,
     /// Whether due mirrors are scheduled by this process.
     pub scheduler: bool,
+    /// Whether due retries and scheduled jobs are put back into their queues by this process.
+    pub poller: bool,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -91,8 +93,9 @@ impl Mirroring {
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
             jobs: jobs(section.section("jobs")?)?,
-            sidekiq: section.choice("sidekiq", &Profile::NAMED)?.unwrap_or_default(),
+            sidekiq: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
+            poller: section.flag("poller")?.unwrap_or(true),
             log_format: section
                 .choice("log_format", &[("human", LogFormat::Human), ("json", LogFormat::Json)])?
                 .unwrap_or(LogFormat::Human),

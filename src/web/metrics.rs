@@ -6,8 +6,8 @@ use prometheus::{
 };
 
 use crate::jobs::{RunObserver, RunReport};
-use crate::scheduler::{SchedulerObserver, Tick};
-use crate::sidekiq::observer::{JobReport, Observer};
+use crate::scheduler::Tick;
+use crate::sidekiq::observer::{JobReport, Outcome};
 
 /// Seconds; a mirror job lasts from milliseconds to hours.
 const DURATION: [f64; 12] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0];
@@ -27,6 +27,7 @@ pub struct Metrics {
     queue_latency: GaugeVec,
     foreign: IntCounter,
     rescued: IntCounter,
+    recovered: IntCounter,
     redis_up: IntGauge,
     runs: IntCounterVec,
     waiting: Histogram,
@@ -59,6 +60,10 @@ impl Metrics {
             )?,
             foreign: add.counter("sidemirror_foreign_jobs_total", "Jobs of classes served elsewhere, given back")?,
             rescued: add.counter("sidemirror_rescued_jobs_total", "Jobs of dead processes, put back into their queue")?,
+            recovered: add.counter(
+                "sidemirror_recovered_jobs_total",
+                "Jobs of this process whose fetch had lost its reply, put back into their queue",
+            )?,
             redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
             runs: add.counters(
                 "sidemirror_runs_total",
@@ -142,13 +147,35 @@ impl RunObserver for Metrics {
     }
 }
 
-impl SchedulerObserver for Metrics {
-    fn led(&self, tick: &Tick) {
+/// What the [watch](super::watch) reports.
+impl Metrics {
+    /// A job ended; `class` is one of a known few.
+    pub(super) fn job_finished(&self, class: &str, report: &JobReport<'_>) {
+        self.jobs.with_label_values(&[class, report.outcome.as_str()]).inc();
+        if report.outcome == Outcome::Foreign {
+            self.foreign.inc();
+            return;
+        }
+        self.job_duration.with_label_values(&[class]).observe(report.duration.as_secs_f64());
+        if let Some(latency) = report.latency {
+            self.queue_latency.with_label_values(&[report.queue]).set(latency.as_secs_f64());
+        }
+    }
+
+    pub(super) fn jobs_rescued(&self, jobs: u64) {
+        self.rescued.inc_by(jobs);
+    }
+
+    pub(super) fn jobs_recovered(&self, jobs: u64) {
+        self.recovered.inc_by(jobs);
+    }
+
+    pub(super) fn led(&self, tick: &Tick) {
         self.last_tick.set(chrono::Utc::now().timestamp() as f64);
         self.show_mirrors(tick);
     }
 
-    fn followed(&self) {
+    pub(super) fn followed(&self) {
         self.last_tick.set(chrono::Utc::now().timestamp() as f64);
         // Figures that another process measures now must not stand here, too, and grow old.
         self.mirrors.reset();
@@ -156,11 +183,11 @@ impl SchedulerObserver for Metrics {
         self.capacity_taken.reset();
     }
 
-    fn scheduled(&self, mirrors: usize) {
+    pub(super) fn scheduled(&self, mirrors: usize) {
         self.scheduled.inc_by(mirrors.try_into().unwrap_or(u64::MAX));
     }
 
-    fn freed(&self, slots: usize) {
+    pub(super) fn freed(&self, slots: usize) {
         self.abandoned.inc_by(slots.try_into().unwrap_or(u64::MAX));
     }
 }

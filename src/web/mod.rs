@@ -3,5 +3,6 @@
 pub mod health;
 pub mod metrics;
 mod server;
+pub mod watch;
 
 pub use server::serve;

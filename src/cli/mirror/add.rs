@@ -9,7 +9,7 @@ use super::super::output;
 use super::login::{LoginArgs, plain_url};
 use super::view::View;
 use super::{DirectionArg, RuleArgs};
-use crate::git::repositories::Repositories;
+use crate::git::Repositories;
 use crate::mirror::branches::BranchFilter;
 use crate::mirror::record::{Direction, Mirror, MirrorId, OnDivergence, Rules, Settings};
 use crate::mirror::state::RunState;

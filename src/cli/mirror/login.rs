@@ -9,7 +9,7 @@ use clap::Args;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::net::url::RemoteUrl;
+use crate::net::RemoteUrl;
 use crate::store::Login;
 
 #[derive(Debug, Clone, Args)]
@@ -50,8 +50,8 @@ fn password_in(file: &Path) -> anyhow::Result<SecretString> {
 
 /// The URL as it is stored: checked, and without user information, which belongs elsewhere.
 pub(super) fn plain_url(text: &str) -> anyhow::Result<String> {
-    let (url, credentials) = RemoteUrl::parse(text).context("--url")?;
-    if credentials.is_some() {
+    let url = RemoteUrl::parse(text).context("--url")?;
+    if url.credentials().is_some() {
         bail!("--url: leave user and password out of the URL, where they would be seen; give --user and --password-file");
     }
     Ok(url.to_string())

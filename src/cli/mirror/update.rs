@@ -9,7 +9,7 @@ use super::super::output;
 use super::login::{LoginArgs, plain_url};
 use super::view::View;
 use super::{RuleArgs, Which, existing, missing};
-use crate::git::repositories::Repositories;
+use crate::git::Repositories;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{RunState, Status};
 use crate::store::LoginChange;

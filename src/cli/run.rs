@@ -1,0 +1,188 @@
+//! `sidemirror run`: puts the rooms together and runs until told to stop.
+
+mod logging;
+mod preparation;
+mod service_manager;
+mod signals;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::signals::Signals;
+use super::administration;
+use super::environment_variable;
+use crate::config::{Config, Overrides};
+use crate::coordination::capacity::Slots;
+use crate::git::Libgit2;
+use crate::jobs::{self, Environment};
+use crate::net::{Door, DoorSettings};
+use crate::scheduler::Scheduler;
+use crate::sidekiq::client::Client;
+use crate::sidekiq::identity::Identity;
+use crate::sidekiq::process::Process;
+use crate::sidekiq::settings::{DeadSettings, PollerSettings, Settings};
+use crate::web;
+use crate::web::health::{Health, Phase};
+use crate::web::metrics::Metrics;
+use crate::web::watch::Watch;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunArgs {
+    /// Read this configuration [default: /etc/sidemirror/sidemirror.yml, if it exists]
+    #[arg(short = 'C', long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Run so many jobs at once
+    #[arg(short = 'c', long, value_name = "N")]
+    concurrency: Option<usize>,
+    /// Serve this queue, drawn with this weight. Repeatable
+    #[arg(short = 'q', long = "queue", value_name = "NAME[,WEIGHT]")]
+    queues: Vec<String>,
+    /// Use this environment's section [default: $APP_ENV, $RAILS_ENV, $RACK_ENV or development]
+    #[arg(short = 'e', long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Show this tag in Sidekiq's Web UI
+    #[arg(short = 'g', long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Let running jobs go on for so many seconds when stopped
+    #[arg(short = 't', long, value_name = "SEC")]
+    timeout: Option<u64>,
+    /// Log debug lines
+    #[arg(short = 'v', long)]
+    verbose: bool,
+    /// Serve metrics and health here ("": nowhere)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+impl RunArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            path: self.config.clone(),
+            concurrency: self.concurrency,
+            queues: self.queues.clone(),
+            environment: self.environment.clone(),
+            tag: self.tag.clone(),
+            timeout: self.timeout,
+            verbose: self.verbose,
+            listen: self.listen.clone(),
+        }
+    }
+}
+
+/// Runs the worker. Everything that can be wrong with the configuration is found before anything is started.
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = Config::load(&args.overrides(), &environment_variable)?;
+    logging::begin(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
+        .max_blocking_threads(config.concurrency + 16)
+        .build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let repositories = preparation::repositories(&config)?;
+    let sealing_key = preparation::sealing_key(&config)?;
+    let listener = preparation::listener(&config).await?;
+    let mut signals = Signals::new()?;
+    let redis = administration::connect(&config).await?;
+    let store = administration::open_store(&config, &redis, Some(sealing_key))?;
+    let identity = Identity::new();
+    let health = Arc::new(Health::default());
+    let metrics = Arc::new(Metrics::new()?);
+    let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), config.mirror.jobs.keys()));
+
+    let environment = Arc::new(Environment {
+        identity: identity.to_string(),
+        store: store.clone(),
+        redis: redis.clone(),
+        slots: Slots::new(redis.clone()),
+        repositories,
+        door: door(&config)?,
+        engine: Arc::new(Libgit2),
+        run_deadline: config.mirror.run_deadline,
+        observer: metrics.clone(),
+    });
+    let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));
+    let registry = jobs::registry(&environment, classes);
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    if let Some(listener) = listener {
+        tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
+    }
+    let mut process = Process::start(settings(&config), identity, redis.clone(), registry, watch.clone())
+        .await
+        .context("the process could not be started")?;
+    let stop_scheduling = stop.child_token();
+    if config.mirror.scheduler {
+        let scheduler = Scheduler {
+            store,
+            redis: redis.clone(),
+            capacity: config.mirror.capacity,
+            client: Client::new(redis, config.profile()),
+            queue: config.queues.first().to_owned(),
+            identity: environment.identity.clone(),
+            observer: watch.clone(),
+        };
+        tasks.spawn(scheduler.run(stop_scheduling.clone()));
+    }
+    tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
+    health.enter(Phase::Running);
+    service_manager::ready(&config);
+    tracing::info!(
+        identity = environment.identity,
+        version = env!("CARGO_PKG_VERSION"),
+        concurrency = config.concurrency,
+        "ready"
+    );
+
+    signals.quiet_or_stop(&mut process, || {
+        health.enter(Phase::Quiet);
+        stop_scheduling.cancel();
+    })
+    .await;
+    health.enter(Phase::Stopping);
+    service_manager::stopping(config.timeout);
+    stop_scheduling.cancel();
+    process.stop().await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn door(config: &Config) -> anyhow::Result<Door> {
+    Ok(Door::new(DoorSettings {
+        allow_local_network: config.mirror.allow_local_network,
+        connect_timeout: config.mirror.connect_timeout,
+        stall_timeout: config.mirror.stall_timeout,
+        // Some hosts serve git only to what looks like git.
+        user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
+    })?)
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        concurrency: config.concurrency,
+        queues: config.queues.clone(),
+        timeout: config.timeout,
+        max_retries: config.max_retries,
+        labels: config.labels.clone(),
+        tag: config.tag.clone(),
+        profile: config.profile(),
+        poller: PollerSettings {
+            enabled: config.mirror.poller,
+            average_interval: config.average_scheduled_poll_interval,
+            own_interval: config.poll_interval_average,
+        },
+        dead: DeadSettings { max_jobs: config.dead_max_jobs, timeout: config.dead_timeout },
+    }
+}

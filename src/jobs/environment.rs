@@ -1,0 +1,80 @@
+//! What the jobs work with, built once per process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::connections::Redis;
+use crate::coordination::capacity::Slots;
+use crate::git::{Engine, Repositories};
+use crate::mirror::record::Direction;
+use crate::net::Door;
+use crate::store::MirrorStore;
+
+/// What the jobs work with.
+pub struct Environment {
+    /// This process's name among all.
+    pub identity: String,
+    /// Where mirrors live.
+    pub store: Arc<dyn MirrorStore>,
+    /// Where runs are owned.
+    pub redis: Redis,
+    /// The slots of pull mirrors under way.
+    pub slots: Slots,
+    /// Where the forge's repositories are.
+    pub repositories: Repositories,
+    /// The way to the network.
+    pub door: Door,
+    /// What speaks git.
+    pub engine: Arc<dyn Engine>,
+    /// How long a run may take.
+    pub run_deadline: Duration,
+    /// Told how runs end.
+    pub observer: Arc<dyn RunObserver>,
+}
+
+/// Told how runs end.
+pub trait RunObserver: Send + Sync {
+    /// A run ended.
+    fn run_ended(&self, report: &RunReport);
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunReport {
+    /// Which way it went.
+    pub direction: Direction,
+    /// What it did.
+    pub outcome: RunOutcome,
+    /// Between the mirror's scheduling and the run's start, if it was scheduled.
+    pub waiting: Option<Duration>,
+    /// Between start and end.
+    pub duration: Duration,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// It changed refs.
+    Changed,
+    /// There was nothing to change.
+    Unchanged,
+    /// It failed.
+    Failed,
+    /// It was broken off by a stop, and will be run again.
+    Interrupted,
+    /// Another run took the mirror over.
+    Superseded,
+}
+
+impl RunOutcome {
+    /// The outcome as a metric's label and in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Superseded => "superseded",
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The job classes, one to a file: the only place where Sidekiq, mirrors, git, the store and coordination meet.
+
+mod environment;
+mod error;
+mod remote_mirror;
+mod run;
+mod update_mirror;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use environment::{Environment, RunObserver, RunOutcome, RunReport};
+pub use error::RunError;
+pub use remote_mirror::RemoteMirror;
+pub use update_mirror::UpdateMirror;
+
+use crate::mirror::record::{Direction, MirrorId};
+use crate::sidekiq::job::{Job, JobFailure};
+use crate::sidekiq::perform::Registry;
+
+/// The class of the jobs that we push ourselves; the Rails side has workers of these names.
+pub const fn class_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Pull => "UpdateMirror",
+        Direction::Push => "RemoteMirror",
+    }
+}
+
+/// The classes and the work behind each.
+pub fn registry<'a>(
+    environment: &Arc<Environment>,
+    classes: impl Iterator<Item = (&'a str, Direction)>,
+) -> Registry {
+    classes.fold(Registry::new(), |registry, (class, direction)| match direction {
+        Direction::Pull => registry.serve(class, Arc::new(UpdateMirror(environment.clone()))),
+        Direction::Push => registry.serve(class, Arc::new(RemoteMirror(environment.clone()))),
+    })
+}
+
+/// The mirror a job is for: its first argument. Rails may send further ones (when it was scheduled, how often it
+/// was tried), which mean nothing here.
+fn mirror_id(job: &Job) -> Result<MirrorId, JobFailure> {
+    let args = job.args()?;
+    let number = match args.first() {
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(value) => value.as_u64(),
+        None => None,
+    };
+    number.map(MirrorId).ok_or_else(|| {
+        JobFailure::new("ArgumentError", "the job's first argument is not the number of a mirror, such as 42")
+    })
+}

@@ -1,0 +1,85 @@
+//! `RemoteMirror`: sends the forge's repository to its far side.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::environment::Environment;
+use super::error::RunError;
+use super::mirror_id;
+use super::run::Run;
+use crate::git::{self, GitError, PushMemory, Repository};
+use crate::mirror::push_plan::{self, PushRules};
+use crate::mirror::record::{MirrorKey, OnDivergence, Rules};
+use crate::mirror::refs::{Advertisement, RefName, RefOutcome, Refs};
+use crate::mirror::state::RunSummary;
+use crate::net::Session;
+use crate::sidekiq::job::{Job, JobFailure};
+use crate::sidekiq::perform::Perform;
+
+/// The work behind `RemoteMirror` and its other names.
+pub struct RemoteMirror(pub Arc<Environment>);
+
+#[async_trait]
+impl Perform for RemoteMirror {
+    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+        let key = MirrorKey::push(mirror_id(job)?);
+        match Run::begin(&self.0, key, job).await? {
+            Some(run) => run.perform(job, push).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// One push, from the list of the far refs to what became of each.
+fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
+    let settings = &run.mirror.settings;
+    let repository = open(run)?;
+    let _lock = run.lock(&repository)?;
+    let memory = PushMemory::new(&repository, &run.mirror.id.to_string())?;
+    let default_branch = repository.head()?;
+    let branches = settings.branches.matcher()?;
+    let on_divergence = match settings.rules {
+        Rules::Push { on_divergence } => on_divergence,
+        Rules::Pull { .. } => OnDivergence::default(),
+    };
+    let rules = PushRules {
+        branches: &branches,
+        on_divergence,
+        default_branch: default_branch.as_ref().and_then(RefName::as_branch),
+    };
+
+    git::push(&*run.environment.engine, &repository, session, |far_side| {
+        let far = far_side.advertisement().clone();
+        let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
+        let plan = push_plan::plan(&rules, &local, &memory.read()?, &far, &repository)?;
+
+        run.check_ours()?;
+        let outcomes = if plan.changes.is_empty() { Vec::new() } else { far_side.send(&plan.changes)?.outcomes };
+        memory.remember(&left_there(&local, &far, &outcomes))?;
+
+        let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
+        if !plan.diverged.is_empty() {
+            return Err(RunError::Diverged(plan.diverged));
+        }
+        if !refused.is_empty() {
+            return Err(RunError::RefsRefused(refused));
+        }
+        Ok(RunSummary { refs_changed: u64::try_from(made.len()).unwrap_or(u64::MAX) })
+    })
+}
+
+fn open(run: &Run) -> Result<Repository, RunError> {
+    let name = &run.mirror.settings.repository;
+    run.environment.repositories.open(name).map_err(|error| match error {
+        GitError::NotARepository { .. } => RunError::NothingToPush(name.clone()),
+        error => error.into(),
+    })
+}
+
+/// The far refs that now are as ours: those we put there, and those that were so before.
+fn left_there(local: &Refs, far: &Advertisement, outcomes: &[RefOutcome]) -> Refs {
+    let same = far.refs.iter().filter(|(name, id)| local.get(*name) == Some(*id)).map(|(name, id)| (name.clone(), *id));
+    let made = outcomes.iter().filter(|outcome| outcome.result.is_ok());
+    same.chain(made.filter_map(|outcome| Some((outcome.change.name.clone(), outcome.change.new?)))).collect()
+}

@@ -1,0 +1,113 @@
+//! `UpdateMirror`: brings the forge's repository up to date with its upstream.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::environment::Environment;
+use super::error::RunError;
+use super::mirror_id;
+use super::run::Run;
+use crate::git::{self, Digest, Probe, Repository, Stamp};
+use crate::mirror::pull_plan::{self, PullRules};
+use crate::mirror::record::{MirrorKey, Rules, Settings};
+use crate::mirror::refs::{Advertisement, RefName};
+use crate::mirror::state::RunSummary;
+use crate::net::Session;
+use crate::sidekiq::job::{Job, JobFailure};
+use crate::sidekiq::perform::Perform;
+
+/// The work behind `UpdateMirror` and its other names.
+pub struct UpdateMirror(pub Arc<Environment>);
+
+#[async_trait]
+impl Perform for UpdateMirror {
+    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+        let key = MirrorKey::pull(mirror_id(job)?);
+        match Run::begin(&self.0, key, job).await? {
+            Some(run) => run.perform(job, pull).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The namespaces a pull looks at.
+const LOCAL: [&str; 3] = [RefName::HEADS, RefName::TAGS, RefName::UPSTREAM];
+
+/// One pull, from the list of the far refs to the last local one.
+fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
+    let settings = &run.mirror.settings;
+    let repository = run.environment.repositories.open_or_create(&settings.repository)?;
+    let _lock = run.lock(&repository)?;
+    let probe = Probe::new(&repository, "pull")?;
+    let default_branch = repository.head()?;
+
+    git::fetch(&*run.environment.engine, &repository, session, |upstream| {
+        let far = mirrored(upstream.advertisement());
+        let seen = Seen {
+            far: Digest::of_advertisement(&far),
+            rules: rules_digest(settings, default_branch.as_ref()),
+            local: Stamp::take(&repository)?,
+        };
+        if probe.unchanged(&seen.far, &seen.rules, &seen.local) {
+            return Ok(RunSummary { refs_changed: 0 });
+        }
+        let transfer = upstream.download(&far.refs, run.progress())?;
+
+        let branches = settings.branches.matcher()?;
+        let rules = PullRules {
+            branches: &branches,
+            overwrite_diverged: matches!(settings.rules, Rules::Pull { overwrite_diverged: true }),
+            default_branch: default_branch.as_ref().and_then(RefName::as_branch),
+        };
+        let plan = pull_plan::plan(&rules, &repository.read_refs(&LOCAL)?, &far, &repository)?;
+
+        run.check_ours()?;
+        let outcomes = repository.apply(&plan.changes)?;
+        settle_head(&repository, default_branch.as_ref(), &far)?;
+        tracing::debug!(mirror = %run.mirror.key(), objects = transfer.objects, changes = outcomes.len(), "applied");
+
+        if let Some(branch) = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules)) {
+            return Err(RunError::DefaultBranchDiverged(branch.to_owned()));
+        }
+        let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
+        if !refused.is_empty() {
+            return Err(RunError::RefsRefused(refused));
+        }
+        if made.is_empty() {
+            // Only now the refs are known to be as they should be: what a run changed itself, the next one checks.
+            probe.remember(&seen.far, &seen.rules, &seen.local)?;
+        }
+        Ok(RunSummary { refs_changed: u64::try_from(made.len()).unwrap_or(u64::MAX) })
+    })
+}
+
+/// What the probe compares, as it was before the refs were read.
+struct Seen {
+    far: Digest,
+    rules: Digest,
+    local: Stamp,
+}
+
+/// What upstream holds, without the refs that mirroring does not concern.
+fn mirrored(advertisement: &Advertisement) -> Advertisement {
+    let refs = advertisement.refs.iter().filter(|(name, _)| name.is_mirrored());
+    Advertisement { refs: refs.map(|(name, id)| (name.clone(), *id)).collect(), head: advertisement.head.clone() }
+}
+
+/// All that decides what a pull does, beside the refs.
+fn rules_digest(settings: &Settings, default_branch: Option<&RefName>) -> Digest {
+    Digest::of_bytes(format!("{:?} {:?} {default_branch:?}", settings.branches, settings.rules).as_bytes())
+}
+
+/// Points `HEAD` of a repository whose default branch does not exist at upstream's, if that has come, or at the
+/// branch that most likely is meant.
+fn settle_head(repository: &Repository, head: Option<&RefName>, far: &Advertisement) -> Result<(), RunError> {
+    let branches = repository.read_refs(&[RefName::HEADS])?;
+    if head.is_some_and(|head| branches.contains_key(head)) {
+        return Ok(());
+    }
+    let likely = far.head.iter().cloned().chain(["main", "master"].map(RefName::branch));
+    let chosen = likely.chain(branches.keys().cloned()).find(|branch| branches.contains_key(branch));
+    Ok(chosen.map_or(Ok(()), |branch| repository.set_head(&branch))?)
+}

@@ -1,0 +1,69 @@
+//! Turns what the rooms below report into figures and signs of life.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::health::Health;
+use super::metrics::Metrics;
+use crate::scheduler::{SchedulerObserver, Tick};
+use crate::sidekiq::observer::{JobReport, Observer};
+
+/// Told everything, keeps nothing.
+#[derive(Debug)]
+pub struct Watch {
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    classes: BTreeSet<String>,
+}
+
+impl Watch {
+    /// A watch over jobs of these classes; all others share a label, since anybody may name a class.
+    pub fn new<'a>(
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+        classes: impl Iterator<Item = &'a String>,
+    ) -> Self {
+        Self { health, metrics, classes: classes.cloned().collect() }
+    }
+}
+
+impl Observer for Watch {
+    fn job_finished(&self, report: &JobReport<'_>) {
+        let class = self.classes.get(report.class).map_or("other", String::as_str);
+        self.metrics.job_finished(class, report);
+    }
+
+    fn turn(&self, part: &'static str) {
+        self.health.turn(part);
+    }
+
+    fn rescued(&self, _queue: &str, jobs: u64) {
+        self.metrics.jobs_rescued(jobs);
+    }
+
+    fn recovered(&self, _queue: &str, jobs: u64) {
+        self.metrics.jobs_recovered(jobs);
+    }
+}
+
+impl SchedulerObserver for Watch {
+    fn turn(&self) {
+        self.health.turn("scheduler");
+    }
+
+    fn led(&self, tick: &Tick) {
+        self.metrics.led(tick);
+    }
+
+    fn followed(&self) {
+        self.metrics.followed();
+    }
+
+    fn scheduled(&self, mirrors: usize) {
+        self.metrics.scheduled(mirrors);
+    }
+
+    fn freed(&self, slots: usize) {
+        self.metrics.freed(slots);
+    }
+}
