@@ -123,8 +123,7 @@ impl Redis {
 
     /// The manager heals what broke, but it does not notice a server that fell silent or was demoted.
     fn replace_shared(&self) {
-        let fresh =
-            ConnectionManager::new_lazy_with_config(self.0.client.clone(), manager_config(&self.0.settings));
+        let fresh = ConnectionManager::new_lazy_with_config(self.0.client.clone(), manager_config(&self.0.settings));
         if let Ok(fresh) = fresh {
             *self.0.shared.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
