@@ -1,1 +1,66 @@
-//! (room under construction)
+//! Sidekiq's wire protocol and a process that speaks it. Knows nothing of git or mirrors.
+//!
+//! # The life of a job
+//!
+//! A [`Client`] (ours or Ruby's) writes a [`Payload`] and pushes it to the left of `queue:<name>`. A free slot of a
+//! [`Process`] fetches it (`fetch`, `waits`): one atomic step takes it from the right end into our working list,
+//! so that it is in Redis at every moment, whatever happens to us. From then on it is in hand (`hands`).
+//!
+//! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
+//! is settled (`settle`), again in one atomic step that takes it out of the working list: it is over, or `retry`
+//! decides that it comes back later or lies in the set of the `dead`. The acknowledgement of a job that is over
+//! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
+//! back.
+//!
+//! When a retry is due, the `poller` pushes it into its queue again.
+//!
+//! # What keeps jobs from being lost
+//!
+//! The `lease` proves that we live. `rescue` returns the jobs of processes whose lease has run out. `reconcile` finds
+//! jobs that reached our list though the reply to the fetch was lost. A stopping [`Process`] returns what it cannot
+//! finish. A job may therefore run twice, but never not at all.
+//!
+//! # What others see
+//!
+//! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
+//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
+
+mod client;
+mod clock;
+mod core;
+mod dead;
+mod fetch;
+mod foreign;
+mod hands;
+mod heartbeat;
+mod identity;
+mod job;
+mod lease;
+mod observer;
+mod outage;
+mod payload;
+mod perform;
+mod poller;
+mod process;
+mod processes;
+mod processor;
+mod profile;
+mod queues;
+mod reconcile;
+mod rescue;
+mod retry;
+mod settings;
+mod settle;
+mod stats;
+mod waits;
+
+pub use client::{Client, NewJob};
+pub use identity::Identity;
+pub use job::{Job, JobFailure};
+pub use observer::{JobReport, NoObserver, Observer, Outcome};
+pub use payload::{Edit, Malformed, Payload};
+pub use perform::{Perform, Registry};
+pub use process::Process;
+pub use profile::{Profile, UnknownProfile};
+pub use queues::{NoQueues, QueueSet};
+pub use settings::{DeadSettings, PollerSettings, Settings};

@@ -1,0 +1,147 @@
+//! Pushing jobs, as Sidekiq's own client does.
+
+use serde_json::{Map, Value};
+
+use super::clock;
+use super::profile::Profile;
+use crate::connections::{Redis, RedisError};
+
+/// A job that has an id but lies in no queue yet.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    class: String,
+    jid: String,
+    queue: String,
+    retry: Value,
+    options: Map<String, Value>,
+    args: Vec<Value>,
+}
+
+impl NewJob {
+    /// A job with a new id, for the queue `default`, to be retried as the serving process likes.
+    pub fn new(class: impl Into<String>, args: Vec<Value>) -> Self {
+        Self {
+            class: class.into(),
+            jid: new_jid(),
+            queue: "default".to_owned(),
+            retry: Value::Bool(true),
+            options: Map::new(),
+            args,
+        }
+    }
+
+    /// Goes into this queue.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// `true` (the default limit), `false` (never) or a number of retries.
+    #[must_use]
+    pub fn retry(mut self, retry: impl Into<Value>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+
+    /// Carries a further field, such as `dead`, `backtrace` or `tags`.
+    #[must_use]
+    pub fn with(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.options.insert(field.into(), value.into());
+        self
+    }
+
+    /// The job's id.
+    pub fn jid(&self) -> &str {
+        &self.jid
+    }
+
+    /// The payload, in the order in which Ruby writes it.
+    fn payload(&self, profile: Profile, now: f64) -> String {
+        let mut fields = Map::new();
+        fields.insert("retry".to_owned(), self.retry.clone());
+        fields.insert("queue".to_owned(), self.queue.as_str().into());
+        fields.extend(self.options.clone());
+        fields.insert("args".to_owned(), self.args.clone().into());
+        fields.insert("class".to_owned(), self.class.as_str().into());
+        fields.insert("jid".to_owned(), self.jid.as_str().into());
+        fields.insert("created_at".to_owned(), profile.timestamp(now));
+        fields.insert("enqueued_at".to_owned(), profile.timestamp(now));
+        Value::Object(fields).to_string()
+    }
+}
+
+/// 24 hexadecimal digits by chance, as Sidekiq makes them.
+fn new_jid() -> String {
+    rand::random::<[u8; 12]>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Puts jobs into queues.
+#[derive(Debug, Clone)]
+pub struct Client {
+    redis: Redis,
+    profile: Profile,
+}
+
+/// Jobs in one `LPUSH`.
+const BATCH: usize = 1000;
+
+impl Client {
+    /// A client that writes as this version of Sidekiq does.
+    pub fn new(redis: Redis, profile: Profile) -> Self {
+        Self { redis, profile }
+    }
+
+    /// Puts one job into its queue.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached. Unless the error [is a refusal](RedisError::is_refusal), the job may have
+    /// been pushed all the same.
+    pub async fn push(&self, job: &NewJob) -> Result<(), RedisError> {
+        self.push_bulk(std::slice::from_ref(job)).await
+    }
+
+    /// Puts many jobs into their queues, a thousand at a time, all with the same time of enqueueing.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); jobs before the failing thousand are in their queues.
+    pub async fn push_bulk(&self, jobs: &[NewJob]) -> Result<(), RedisError> {
+        let now = clock::now();
+        let mut queues: Vec<&str> = Vec::new();
+        for job in jobs {
+            if !queues.contains(&job.queue.as_str()) {
+                queues.push(&job.queue);
+            }
+        }
+        for queue in queues {
+            let payloads: Vec<String> =
+                jobs.iter().filter(|job| job.queue == queue).map(|job| job.payload(self.profile, now)).collect();
+            for batch in payloads.chunks(BATCH) {
+                let mut commands = redis::pipe();
+                commands.cmd("SADD").arg("queues").arg(queue).ignore();
+                commands.cmd("LPUSH").arg(format!("queue:{queue}")).arg(batch).ignore();
+                self.redis.pipeline::<()>(&commands).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_written_as_ruby_writes_it() {
+        let job = NewJob::new("HardWorker", vec!["ok".into(), 1.into()]).queue("mirrors").retry(3).with("dead", false);
+        assert!(job.jid().len() == 24 && job.jid().bytes().all(|digit| digit.is_ascii_hexdigit()));
+        assert_eq!(
+            job.payload(Profile::V6_4, 1_700_000_000.0),
+            format!(
+                "{{\"retry\":3,\"queue\":\"mirrors\",\"dead\":false,\"args\":[\"ok\",1],\"class\":\"HardWorker\",\
+                 \"jid\":\"{}\",\"created_at\":1700000000.0,\"enqueued_at\":1700000000.0}}",
+                job.jid()
+            )
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What all loops of one process share.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::foreign::Foreign;
+use super::hands::{Fetched, Hands};
+use super::identity::Identity;
+use super::lease::Lease;
+use super::observer::Observer;
+use super::outage::Outage;
+use super::perform::Registry;
+use super::settings::Settings;
+use super::settle::{Settlement, settle};
+use super::stats::Stats;
+use crate::connections::{Redis, RedisError};
+
+pub(super) struct Core {
+    pub(super) settings: Settings,
+    pub(super) redis: Redis,
+    pub(super) identity: Identity,
+    pub(super) registry: Registry,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) hands: Arc<Hands>,
+    pub(super) stats: Stats,
+    pub(super) lease: Lease,
+    pub(super) foreign: Foreign,
+    pub(super) outage: Outage,
+    /// No more fetching, no more scheduling.
+    pub(super) quiet: CancellationToken,
+    /// Somebody asked for the end of the process through Redis.
+    pub(super) asked_to_stop: CancellationToken,
+    /// The jobs in hand are to be left.
+    pub(super) hard_stop: CancellationToken,
+    /// Every loop ends.
+    pub(super) ended: CancellationToken,
+    /// A fetch lost its reply: our lists may hold a job that nobody has in hand.
+    pub(super) reply_lost: Notify,
+}
+
+impl Core {
+    pub(super) fn new(settings: Settings, redis: Redis, registry: Registry, observer: Arc<dyn Observer>) -> Arc<Self> {
+        let identity = Identity::new();
+        Arc::new(Self {
+            hands: Hands::new(settings.concurrency),
+            stats: Stats::default(),
+            lease: Lease::new(redis.clone(), &identity),
+            foreign: Foreign::new(redis.clone()),
+            outage: Outage::default(),
+            quiet: CancellationToken::new(),
+            asked_to_stop: CancellationToken::new(),
+            hard_stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            reply_lost: Notify::new(),
+            settings,
+            redis,
+            identity,
+            registry,
+            observer,
+        })
+    }
+
+    /// Moves a job out of our working list. `false` if it no longer lay there.
+    pub(super) async fn settle(&self, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
+        settle(&self.redis, &self.identity, fetched, settlement, &self.settings.dead).await
+    }
+}

@@ -1,0 +1,151 @@
+//! The jobs in hand: never more than there are slots, and all of them known at any moment.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::clock;
+
+/// A job that lies in our working list of `queue`.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    pub(super) queue: Arc<str>,
+    /// The original text: what is removed from the working list is compared byte by byte.
+    pub(super) bytes: Bytes,
+}
+
+/// A job that a slot is running.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    /// The slot's name, as the dashboard shows it.
+    pub(super) slot: String,
+    pub(super) fetched: Fetched,
+    /// Seconds since 1970.
+    pub(super) since: f64,
+}
+
+/// All slots of the process and what each holds.
+pub(super) struct Hands {
+    permits: Arc<Semaphore>,
+    slots: Mutex<Vec<SlotState>>,
+}
+
+enum SlotState {
+    Free,
+    /// Taken, for a job that is being fetched.
+    Empty,
+    Holding(Fetched, f64),
+}
+
+impl Hands {
+    pub(super) fn new(concurrency: usize) -> Arc<Self> {
+        let slots = std::iter::repeat_with(|| SlotState::Free).take(concurrency).collect();
+        Arc::new(Self { permits: Arc::new(Semaphore::new(concurrency)), slots: Mutex::new(slots) })
+    }
+
+    /// A free slot, as soon as there is one. Never `None`: the semaphore is not closed.
+    pub(super) async fn slot(self: &Arc<Self>) -> Option<Slot> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        self.claim(permit)
+    }
+
+    /// A free slot, if there is one now.
+    pub(super) fn free_slot(self: &Arc<Self>) -> Option<Slot> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        self.claim(permit)
+    }
+
+    /// Slots that nobody has taken.
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    /// How many jobs are running.
+    pub(super) fn busy(&self) -> usize {
+        self.lock().iter().filter(|slot| matches!(slot, SlotState::Holding(..))).count()
+    }
+
+    /// The jobs that are running.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let slots = self.lock();
+        let held = slots.iter().enumerate().filter_map(|(number, state)| match state {
+            SlotState::Holding(fetched, since) => {
+                Some(Held { slot: format!("slot{number}"), fetched: fetched.clone(), since: *since })
+            }
+            _ => None,
+        });
+        held.collect()
+    }
+
+    /// How often each text is in hand, of the jobs of `queue`.
+    pub(super) fn texts(&self, queue: &str) -> HashMap<Bytes, usize> {
+        let mut texts = HashMap::new();
+        for state in self.lock().iter() {
+            if let SlotState::Holding(fetched, _) = state
+                && *fetched.queue == *queue
+            {
+                *texts.entry(fetched.bytes.clone()).or_default() += 1;
+            }
+        }
+        texts
+    }
+
+    fn claim(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Option<Slot> {
+        let mut slots = self.lock();
+        let number = slots.iter().position(|state| matches!(state, SlotState::Free))?;
+        slots[number] = SlotState::Empty;
+        drop(slots);
+        Some(Slot { hands: Arc::clone(self), number, _permit: permit })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<SlotState>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to have one job in hand; free again when dropped.
+pub(super) struct Slot {
+    hands: Arc<Hands>,
+    number: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    /// Holds this job, and no longer the one before.
+    pub(super) fn hold(&self, fetched: Fetched) {
+        self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now());
+    }
+
+    /// Holds nothing any more: the job is settled.
+    pub(super) fn let_go(&self) {
+        self.hands.lock()[self.number] = SlotState::Empty;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.hands.lock()[self.number] = SlotState::Free;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn there_are_never_more_jobs_in_hand_than_slots() {
+        let hands = Hands::new(2);
+        let one = hands.slot().await.unwrap();
+        one.hold(Fetched { queue: "q".into(), bytes: Bytes::from_static(b"{}") });
+        let other = hands.free_slot().unwrap();
+        other.hold(Fetched { queue: "q".into(), bytes: Bytes::from_static(b"{}") });
+        assert!(hands.free_slot().is_none());
+        assert_eq!((hands.busy(), hands.texts("q")[&b"{}"[..]], hands.texts("p").len()), (2, 2, 0));
+        assert_eq!(hands.held().iter().map(|held| held.slot.as_str()).collect::<Vec<_>>(), ["slot0", "slot1"]);
+        drop(one);
+        other.let_go();
+        assert_eq!((hands.busy(), hands.free()), (0, 1));
+    }
+}

@@ -1,0 +1,136 @@
+//! A job as the code that performs it sees it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::clock;
+use super::payload::Payload;
+
+/// One execution of one job.
+#[derive(Debug)]
+pub struct Job {
+    payload: Payload,
+    queue: String,
+    class: String,
+    jid: String,
+    token: CancellationToken,
+}
+
+impl Job {
+    pub(super) fn new(payload: Payload, queue: &str, token: CancellationToken) -> Self {
+        let class = payload.get("class").unwrap_or_default();
+        let jid = payload.get("jid").unwrap_or_default();
+        Self { payload, queue: queue.to_owned(), class, jid, token }
+    }
+
+    /// The Ruby class the job is for; empty when the payload names none.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// The job's id, the same through all its retries; empty when the payload has none.
+    pub fn jid(&self) -> &str {
+        &self.jid
+    }
+
+    /// The queue it was fetched from.
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// The arguments.
+    ///
+    /// # Errors
+    /// A [`JobFailure`] when they are missing, no array, or nested deeper than Ruby would read.
+    pub fn args(&self) -> Result<Vec<Value>, JobFailure> {
+        self.payload
+            .get("args")
+            .ok_or_else(|| JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read"))
+    }
+
+    /// How often the job has been retried: `None` on the first execution, 0 on the first retry.
+    pub fn retry_count(&self) -> Option<u32> {
+        self.payload.get("retry_count")
+    }
+
+    /// The time between the job being put into its queue (or, failing that, being created) and now.
+    pub fn latency(&self) -> Option<Duration> {
+        latency(&self.payload)
+    }
+
+    /// Fires when the process is about to stop and the job goes back to its queue: leave as soon as possible.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// The payload as it was fetched.
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+}
+
+/// How long a job has been waiting for this moment.
+pub(super) fn latency(payload: &Payload) -> Option<Duration> {
+    let waiting = payload.get::<Value>("enqueued_at").or_else(|| payload.get("created_at"))?;
+    Some(clock::since(clock::seconds(&waiting)?))
+}
+
+/// Why a job failed, in the words that are stored with it for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error_class}: {message}")]
+pub struct JobFailure {
+    /// What stands in `error_class`: in Ruby the exception's class.
+    pub error_class: String,
+    /// What stands in `error_message`.
+    pub message: String,
+    /// What led to it, the nearest cause first; stored for jobs that ask for a backtrace.
+    pub causes: Vec<String>,
+}
+
+impl JobFailure {
+    /// A failure without further causes.
+    pub fn new(error_class: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { error_class: error_class.into(), message: message.into(), causes: Vec::new() }
+    }
+
+    /// A failure from an error and the chain of its sources.
+    pub fn from_error(error_class: impl Into<String>, error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+        Self { error_class: error_class.into(), message: error.to_string(), causes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(text: &str) -> Job {
+        Job::new(Payload::parse(text.to_owned()).unwrap(), "q", CancellationToken::new())
+    }
+
+    #[test]
+    fn a_job_reads_what_its_payload_says() {
+        let job = job(r#"{"class":"A::B","jid":"j","args":[1,{"b":2.0}],"retry_count":3,"enqueued_at":1.5}"#);
+        assert_eq!((job.class(), job.jid(), job.queue()), ("A::B", "j", "q"));
+        assert_eq!(job.args().unwrap(), [serde_json::json!(1), serde_json::json!({"b": 2.0})]);
+        assert_eq!(job.retry_count(), Some(3));
+        assert!(job.latency().unwrap() > Duration::from_secs(1_000_000_000));
+    }
+
+    #[test]
+    fn arguments_that_cannot_be_read_are_an_ordinary_failure() {
+        let deep = format!(r#"{{"args":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+        for text in [r#"{"args":{}}"#, "{}", deep.as_str()] {
+            assert_eq!(job(text).args().unwrap_err().error_class, "ArgumentError");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_chain_of_causes() {
+        let error = std::io::Error::other(std::io::Error::other("innermost"));
+        let failure = JobFailure::from_error("IOError", &error);
+        assert_eq!(failure.to_string(), "IOError: innermost");
+    }
+}

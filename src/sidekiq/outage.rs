@@ -1,0 +1,44 @@
+//! Redis lost and found: one line in the log for each, however many loops notice.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::connections::RedisError;
+
+/// The time between two attempts at anything that Redis did not answer.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Outage {
+    /// Lets the common case pass without the lock.
+    down: AtomicBool,
+    since: Mutex<Option<Instant>>,
+}
+
+impl Outage {
+    /// Something failed. What the server refuses is no outage and is told as it is.
+    pub(super) fn failed(&self, what: &str, error: &RedisError) {
+        if error.is_refusal() {
+            tracing::warn!("{what} failed: {error}");
+            return;
+        }
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.is_none() {
+            *since = Some(Instant::now());
+            self.down.store(true, Ordering::Release);
+            tracing::error!("{what} failed: {error}; trying again every second");
+        }
+    }
+
+    /// Something worked.
+    pub(super) fn worked(&self) {
+        if !self.down.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some(since) = self.since.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.down.store(false, Ordering::Release);
+            tracing::info!("Redis is online, {:.1} sec downtime", since.elapsed().as_secs_f64());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What must hold for any bytes that any producer wrote.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn edited(text: &[u8], edit: impl FnOnce(Edit<'_>) -> Edit<'_>) -> Vec<u8> {
+    edit(Payload::parse(text.to_vec()).unwrap().edit()).finish().to_vec()
+}
+
+#[test]
+fn a_field_is_replaced_in_its_place_or_added_at_the_end() {
+    let text = br#"{"class":"A","retry_count":3,"args":[]}"#;
+    assert_eq!(
+        edited(text, |edit| edit.set("retry_count", 4).set("failed_at", 1_700_000_000.0)),
+        br#"{"class":"A","retry_count":4,"args":[],"failed_at":1700000000.0}"#
+    );
+    assert_eq!(edited(b"{}", |edit| edit.set("a", "b")), br#"{"a":"b"}"#);
+    assert_eq!(edited(b" { } \n", |edit| edit), b"{}");
+}
+
+#[test]
+fn a_field_is_removed_with_one_comma_wherever_it_stands() {
+    let text = br#"{ "a":1 , "b":2,"c":3 }"#;
+    assert_eq!(edited(text, |edit| edit.remove("a")), br#"{ "b":2,"c":3 }"#);
+    assert_eq!(edited(text, |edit| edit.remove("b")), br#"{ "a":1,"c":3 }"#);
+    assert_eq!(edited(text, |edit| edit.remove("c")), br#"{ "a":1 , "b":2 }"#);
+    assert_eq!(edited(text, |edit| edit.remove("a").remove("b").remove("c").set("d", 4)), br#"{ "d":4 }"#);
+}
+
+#[test]
+fn odd_but_legal_text_survives() {
+    let text = "{\"x\":1E5,\"n\":123456789012345678901234567890,\"f\":1700000000.0,\"nested\":{\"a\":1,\"a\":2},\
+                \"s\":\"\u{2028}/é\\/\",\"queue\":\"q\"}"
+        .as_bytes();
+    let expected = String::from_utf8(text.to_vec()).unwrap().replace("\"queue\":\"q\"", "\"queue\":\"r\"");
+    assert_eq!(edited(text, |edit| edit.set("queue", "r")), expected.as_bytes());
+}
+
+#[test]
+fn invalid_utf8_inside_a_string_survives_and_reads_as_replacement() {
+    let text = b"{\"args\":[\"\xff\xfe\xe2\x82\"],\"\xff\":1,\"jid\":\"\xc3\"}";
+    let changed = edited(text, |edit| edit.set("retry_count", 0));
+    assert!(changed.starts_with(&text[..text.len() - 1]));
+    assert!(changed.ends_with(b",\"retry_count\":0}"));
+    assert_eq!(Payload::parse(text.to_vec()).unwrap().get::<String>("jid").as_deref(), Some("\u{fffd}"));
+}
+
+#[test]
+fn of_a_key_written_twice_the_last_counts() {
+    let text = br#"{"jid":"a","class":"X","jid":"b"}"#;
+    assert_eq!(Payload::parse(&text[..]).unwrap().get::<String>("jid").as_deref(), Some("b"));
+    assert_eq!(edited(text, |edit| edit.set("jid", "c")), br#"{"jid":"a","class":"X","jid":"c"}"#);
+    assert_eq!(edited(text, |edit| edit.remove("jid")), br#"{"class":"X"}"#);
+}
+
+#[test]
+fn what_is_no_object_is_told_from_what_is_no_json() {
+    for text in ["[1,2]", "null", "\"x\"", "3", " [] "] {
+        assert_eq!(Payload::parse(text).unwrap_err(), Malformed::NotAnObject, "{text}");
+    }
+    for text in ["", "{", "{\"a\":}", "{\"a\":1}x", "{\"a\":NaN}", "{'a':1}", "{\"a\" 1}", "\u{feff}{}", "{\"a\":1,}"] {
+        assert_eq!(Payload::parse(text).unwrap_err(), Malformed::NotJson, "{text}");
+    }
+    assert!(Payload::parse("[".repeat(1_000_000)).is_err());
+}
+
+/// Text as Ruby's generator writes it, and more: any spelling of numbers, any escapes, any spaces.
+fn value_text() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,8})?([eE][+-]?[0-9]{1,3})?",
+        any::<String>().prop_map(|text| json!(text).to_string()),
+        Just("\"\\u00e9\\/\\ud83d\\ude00\"".to_owned()),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec((any::<String>(), inner), 0..4).prop_map(|members| {
+                let members: Vec<String> =
+                    members.iter().map(|(key, value)| format!("{}: {value}", json!(key))).collect();
+                format!("{{{}}}", members.join(" ,"))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_byte_we_do_not_own_survives_any_edit(
+        members in prop::collection::vec((prop_oneof![any::<String>(), Just("jid".to_owned())], value_text()), 0..8),
+        count in any::<u32>(),
+        message in any::<String>(),
+    ) {
+        let unowned = |key: &str| !["retry_count", "error_message", "jid"].contains(&key);
+        let written: Vec<String> = members.iter().map(|(key, value)| format!("{}:{value}", json!(key))).collect();
+        let text = format!("{{{}}}", written.join(","));
+        let payload = Payload::parse(text.clone()).unwrap();
+        prop_assert_eq!(&payload.edit().finish()[..], text.as_bytes());
+
+        let changed =
+            payload.edit().set("retry_count", count).set("error_message", message.as_str()).remove("jid").finish();
+        let mut expected: Vec<String> = members
+            .iter()
+            .filter(|(key, _)| unowned(key))
+            .map(|(key, value)| format!("{}:{value}", json!(key)))
+            .collect();
+        expected.push(format!("\"retry_count\":{count}"));
+        expected.push(format!("\"error_message\":{}", json!(message)));
+        prop_assert_eq!(String::from_utf8_lossy(&changed), format!("{{{}}}", expected.join(",")));
+
+        let again = Payload::parse(changed).unwrap();
+        prop_assert_eq!(again.get::<u32>("retry_count"), Some(count));
+        prop_assert_eq!(again.get::<String>("error_message"), Some(message));
+        prop_assert!(again.raw("jid").is_none());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        if let Ok(payload) = Payload::parse(bytes) {
+            let _ = payload.edit().set("jid", "x").remove("args").finish();
+        }
+    }
+}

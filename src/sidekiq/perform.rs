@@ -1,0 +1,48 @@
+//! Which code performs which class of job.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::job::{Job, JobFailure};
+
+/// The work behind a class of job.
+#[async_trait]
+pub trait Perform: Send + Sync {
+    /// Does the work. It may be done more than once: a job whose process dies is run again.
+    ///
+    /// # Errors
+    /// The failure to be stored with the job; the job is then retried as its options say.
+    async fn perform(&self, job: &Job) -> Result<(), JobFailure>;
+}
+
+/// The classes of jobs that this process serves.
+#[derive(Clone, Default)]
+pub struct Registry {
+    classes: HashMap<String, Arc<dyn Perform>>,
+}
+
+impl Registry {
+    /// A registry that serves nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves `class`, given by its Ruby name, with or without a leading `::`.
+    #[must_use]
+    pub fn serve(mut self, class: &str, work: Arc<dyn Perform>) -> Self {
+        self.classes.insert(constant(class).to_owned(), work);
+        self
+    }
+
+    /// The work behind a class, if it is ours.
+    pub fn find(&self, class: &str) -> Option<&Arc<dyn Perform>> {
+        self.classes.get(constant(class))
+    }
+}
+
+/// In Ruby `::Mirror` and `Mirror` are the same constant.
+fn constant(class: &str) -> &str {
+    class.strip_prefix("::").unwrap_or(class)
+}

@@ -1,0 +1,164 @@
+//! Jobs whose time has come move from `retry` and `schedule` into their queues, in one atomic step each page.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::Script;
+
+use super::clock;
+use super::core::Core;
+use super::dead::Bounds;
+use super::identity::queue_key;
+use super::payload::Payload;
+use super::processes;
+use super::settings::PollerSettings;
+use crate::connections::RedisError;
+
+/// Members looked at in one round trip.
+const PAGE: usize = 100;
+/// The wait when the number of processes cannot be told.
+const BLIND_WAIT: Duration = Duration::from_secs(5);
+/// The longest time without a sign of life.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Takes (member, text, queue) triples; the key of each job's queue stands in KEYS from the third on. The texts come
+/// ready made, since Lua's JSON would lose big integers. A queue key of another type keeps its job in the set.
+static MOVE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local moved = 0
+         for i = 1, #ARGV, 3 do
+           local key = KEYS[2 + (i + 2) / 3]
+           if redis.call('ZSCORE', KEYS[1], ARGV[i]) then
+             local pushed = redis.pcall('LPUSH', key, ARGV[i + 1])
+             if type(pushed) == 'number' then
+               redis.call('ZREM', KEYS[1], ARGV[i])
+               redis.call('SADD', KEYS[2], ARGV[i + 2])
+               moved = moved + 1
+             end
+           end
+         end
+         return moved",
+    )
+});
+
+/// Moves one member to the dead set, if it still is where it was.
+static BURY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+         redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
+         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[4])
+         return 1",
+    )
+});
+
+/// Polls until the process is quiet.
+pub(super) async fn run(core: &Core) {
+    let settings = &core.settings.poller;
+    let lead = if settings.own_interval.is_some() { 0.0 } else { 10.0 };
+    wait(core, Duration::from_secs_f64(lead + 5.0 * rand::random::<f64>())).await;
+    while !core.quiet.is_cancelled() {
+        if let Err(error) = poll(core).await {
+            core.outage.failed("moving due jobs", &error);
+        }
+        let interval = match processes::count(&core.redis).await {
+            Ok(processes) => interval(settings, processes),
+            Err(_) => BLIND_WAIT,
+        };
+        wait(core, interval).await;
+    }
+}
+
+/// One look at everything that is due.
+pub(super) async fn poll(core: &Core) -> Result<(), RedisError> {
+    processes::clean_up(&core.redis).await?;
+    for set in ["retry", "schedule"] {
+        let mut all = 0;
+        loop {
+            core.observer.turn("poller");
+            let due = due(core, set).await?;
+            let moved = move_page(core, set, &due).await?;
+            all += moved;
+            if moved == 0 || due.len() < PAGE || core.quiet.is_cancelled() {
+                break;
+            }
+        }
+        if all > 0 {
+            core.observer.moved_when_due(set, all);
+        }
+    }
+    Ok(())
+}
+
+async fn due(core: &Core, set: &str) -> Result<Vec<Bytes>, RedisError> {
+    let mut command = redis::cmd("ZRANGEBYSCORE");
+    command.arg(set).arg("-inf").arg(clock::now()).arg("LIMIT").arg(0).arg(PAGE);
+    let members: Vec<Vec<u8>> = core.redis.query(&command).await?;
+    Ok(members.into_iter().map(Bytes::from).collect())
+}
+
+/// Gives the number of members that are no longer in the set.
+async fn move_page(core: &Core, set: &'static str, members: &[Bytes]) -> Result<u64, RedisError> {
+    let now = core.settings.profile.timestamp(clock::now());
+    let mut script = MOVE.key(set);
+    script.key("queues");
+    let mut gone = 0;
+    let mut movable = 0;
+    for member in members {
+        let job = Payload::parse(member.clone()).ok();
+        let Some((job, queue)) = job.and_then(|job| job.get::<String>("queue").map(|queue| (job, queue))) else {
+            tracing::warn!(set, "a due member is no job that could be queued: moved to the dead set");
+            gone += bury(core, set, member).await?;
+            continue;
+        };
+        let text = job.edit().set("enqueued_at", now.clone()).finish();
+        script.key(queue_key(&queue)).arg(&member[..]).arg(&text[..]).arg(queue);
+        movable += 1;
+    }
+    if movable > 0 {
+        gone += core.redis.invoke::<u64>(&script).await?;
+    }
+    Ok(gone)
+}
+
+async fn bury(core: &Core, set: &str, member: &Bytes) -> Result<u64, RedisError> {
+    let bounds = Bounds::now(&core.settings.dead);
+    let mut script = BURY.key(set);
+    script.key("dead").arg(&member[..]).arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
+    core.redis.invoke(&script).await
+}
+
+/// The time until the next look: longer the more processes look, and never the same twice.
+fn interval(settings: &PollerSettings, processes: u32) -> Duration {
+    let average = settings.own_interval.unwrap_or(settings.average_interval * processes);
+    let chance: f64 = rand::random();
+    average.mul_f64(if processes < 10 { 0.5 + chance } else { 2.0 * chance })
+}
+
+async fn wait(core: &Core, time: Duration) {
+    let end = tokio::time::Instant::now() + time;
+    while !core.quiet.is_cancelled() && tokio::time::Instant::now() < end {
+        core.observer.turn("poller");
+        tokio::select! {
+            () = tokio::time::sleep_until(end.min(tokio::time::Instant::now() + TURN)) => {}
+            () = core.quiet.cancelled() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_share_the_polling() {
+        let settings = PollerSettings::default();
+        for _ in 0..1000 {
+            assert!((2.5..7.5).contains(&interval(&settings, 1).as_secs_f64()));
+            assert!((0.0..200.0).contains(&interval(&settings, 20).as_secs_f64()));
+        }
+        let own = PollerSettings { own_interval: Some(Duration::from_secs(2)), ..settings };
+        assert!((1.0..3.0).contains(&interval(&own, 5).as_secs_f64()));
+    }
+}

@@ -1,0 +1,165 @@
+//! The life of a process: start, quiet, stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use super::core::Core;
+use super::identity::Identity;
+use super::observer::Observer;
+use super::perform::Registry;
+use super::settings::Settings;
+use super::{clock, fetch, heartbeat, lease, poller, reconcile, rescue};
+use crate::connections::{Redis, RedisError};
+
+/// So long before the deadline the jobs still running are returned.
+const BEFORE_DEADLINE: Duration = Duration::from_millis(500);
+/// So long a job may take to leave after that.
+const LEAVE: Duration = Duration::from_secs(3);
+/// So long the last words to Redis may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A running process: fetches jobs, runs them and tells the others that it lives.
+///
+/// Signals of the operating system are the caller's: `TERM` and `INT` mean [`stop`](Self::stop), `TSTP` means
+/// [`quiet`](Self::quiet). Those that come from the dashboard through Redis are dealt with here: quiet is obeyed,
+/// a wish to stop ends [`asked_to_stop`](Self::asked_to_stop).
+///
+/// Dropping it without [`stop`](Self::stop) ends it at once; its jobs are then run by whoever rescues them.
+#[must_use]
+pub struct Process {
+    core: Arc<Core>,
+    fetching: TaskTracker,
+    jobs: TaskTracker,
+}
+
+impl Process {
+    /// Registers the process and begins to fetch.
+    ///
+    /// # Errors
+    /// When Redis does not take the first sign of life; nothing has been started then.
+    pub async fn start(
+        settings: Settings,
+        redis: Redis,
+        registry: Registry,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, RedisError> {
+        let core = Core::new(settings, redis, registry, observer);
+        core.lease.ensure().await?;
+        let process = Self { core, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
+        let started_at = clock::now();
+        process.run(move |core| async move { heartbeat::run(&core, started_at).await });
+        process.run(|core| async move { lease::keep(&core).await });
+        process.run(|core| async move { reconcile::run(&core).await });
+        process.run(|core| async move { rescue::run(&core).await });
+        if process.core.settings.poller.enabled {
+            process.run(|core| async move { poller::run(&core).await });
+        }
+        process.fetching.spawn(fetch::run(Arc::clone(&process.core), process.jobs.clone()));
+        tracing::info!(identity = %process.core.identity, concurrency = process.core.settings.concurrency, "started");
+        Ok(process)
+    }
+
+    /// The name under which the process is known in Redis.
+    pub fn identity(&self) -> &Identity {
+        &self.core.identity
+    }
+
+    /// Fetches and schedules no more; running jobs go on. Cannot be taken back.
+    pub fn quiet(&self) {
+        if !self.core.quiet.is_cancelled() {
+            tracing::info!("quiet: no more jobs are fetched");
+            self.core.quiet.cancel();
+        }
+    }
+
+    /// Whether the process is quiet, by whoever's wish.
+    pub fn is_quiet(&self) -> bool {
+        self.core.quiet.is_cancelled()
+    }
+
+    /// How many jobs are running.
+    pub fn busy(&self) -> usize {
+        self.core.hands.busy()
+    }
+
+    /// Returns once somebody has asked through Redis for the end of the process. The caller then calls
+    /// [`stop`](Self::stop).
+    pub async fn asked_to_stop(&self) {
+        self.core.asked_to_stop.cancelled().await;
+    }
+
+    /// Stops: waits for the running jobs up to the timeout, returns the others to their queues, tells the last
+    /// figures and takes the process off the list. Takes at most the timeout and eight seconds.
+    pub async fn stop(self) {
+        let deadline = tokio::time::Instant::now() + self.core.settings.timeout;
+        self.quiet();
+        self.fetching.close();
+        self.jobs.close();
+        let all_done = async {
+            self.fetching.wait().await;
+            self.jobs.wait().await;
+        };
+        if tokio::time::timeout_at(deadline - BEFORE_DEADLINE.min(self.core.settings.timeout), all_done).await.is_err()
+        {
+            self.cut_off().await;
+        }
+        // From here on nothing is fetched or settled, so whatever lies in our lists is nobody's.
+        self.core.ended.cancel();
+        if tokio::time::timeout(LAST_WORDS, self.last_words()).await.is_err() {
+            tracing::error!("Redis does not answer: what is in our lists is left to be rescued");
+        }
+    }
+
+    /// Tells the jobs to leave, returns them to their queues and waits a little for them.
+    async fn cut_off(&self) {
+        let core = &self.core;
+        tracing::warn!(jobs = core.hands.busy(), "the time to stop is over: running jobs go back to their queues");
+        core.hard_stop.cancel();
+        let leave = async {
+            for held in core.hands.held() {
+                // A job that ends at this very moment settles itself; Redis lets only one of the two happen.
+                if let Err(error) = core.settle(&held.fetched, &super::settle::Settlement::Next).await {
+                    core.outage.failed("returning a job", &error);
+                }
+            }
+            self.fetching.wait().await;
+            self.jobs.wait().await;
+        };
+        let _ = tokio::time::timeout(LEAVE, leave).await;
+    }
+
+    async fn last_words(&self) {
+        let core = &self.core;
+        let result = async {
+            let returned = reconcile::return_all(core).await?;
+            core.stats.flush(&core.redis).await?;
+            heartbeat::say_goodbye(core).await?;
+            core.lease.end().await?;
+            Ok::<_, RedisError>(returned)
+        };
+        match result.await {
+            Ok(returned) => tracing::info!(returned, "stopped"),
+            Err(error) => tracing::error!("stopped, but what is in our lists is left to be rescued: {error}"),
+        }
+    }
+
+    /// Runs a loop until the process has ended.
+    fn run<F, L>(&self, begin: L)
+    where
+        L: FnOnce(Arc<Core>) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let ended = self.core.ended.clone();
+        let work = begin(Arc::clone(&self.core));
+        tokio::spawn(async move { ended.run_until_cancelled(work).await });
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.core.quiet.cancel();
+        self.core.ended.cancel();
+    }
+}

@@ -1,0 +1,183 @@
+//! One slot at work: run a job, settle it, take the next, until there is none.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+
+use super::clock;
+use super::core::Core;
+use super::fetch;
+use super::hands::{Fetched, Slot};
+use super::job::{Job, JobFailure};
+use super::observer::{JobReport, Outcome};
+use super::outage::PAUSE;
+use super::payload::Payload;
+use super::perform::Perform;
+use super::retry;
+use super::settle::Settlement;
+
+/// Works with this slot, beginning with this job.
+pub(super) async fn work(core: Arc<Core>, slot: Slot, first: Fetched) {
+    let mut next = Some(first);
+    while let Some(fetched) = next {
+        slot.hold(fetched.clone());
+        next = run(&core, &fetched).await;
+    }
+    slot.let_go();
+}
+
+/// Runs one job and sees it out of the working list. Gives the next, if one was drawn on the way.
+async fn run(core: &Core, fetched: &Fetched) -> Option<Fetched> {
+    let started = Instant::now();
+    let payload = match Payload::parse(fetched.bytes.clone()) {
+        Ok(payload) => payload,
+        Err(malformed) => {
+            tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
+            let (outcome, next) =
+                conclude(core, fetched, Settlement::Dead(fetched.bytes.clone()), Outcome::Malformed).await;
+            let duration = started.elapsed();
+            let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
+            core.observer.job_finished(&report);
+            return next;
+        }
+    };
+
+    let job = Job::new(payload, &fetched.queue, core.hard_stop.clone());
+    let latency = job.latency();
+    let (settlement, outcome) = match core.registry.find(job.class()) {
+        Some(work) => {
+            core.foreign.ours_came_from(&fetched.queue);
+            perform(core, work.as_ref(), &job).await
+        }
+        None => foreign(core, fetched, &job).await,
+    };
+    let (outcome, next) = conclude(core, fetched, settlement, outcome).await;
+    let duration = started.elapsed();
+    if outcome != Outcome::Foreign {
+        log_end(&job, outcome, duration);
+    }
+    core.observer.job_finished(&JobReport {
+        class: job.class(),
+        queue: job.queue(),
+        jid: job.jid(),
+        outcome,
+        duration,
+        latency,
+    });
+    next
+}
+
+/// Does the work of a class that is ours.
+async fn perform(core: &Core, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
+    tracing::info!(class = %brief(job.class()), jid = %brief(job.jid()), queue = job.queue(), "start");
+    let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
+    match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+        Ok(()) => (Settlement::Over, Outcome::Done),
+        Err(_) if core.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
+        Err(failure) => (failed(core, job, &failure), Outcome::Failed),
+    }
+}
+
+/// Decides about a job of a class that is not ours.
+async fn foreign(core: &Core, fetched: &Fetched, job: &Job) -> (Settlement, Outcome) {
+    loop {
+        match core.foreign.is_served(&fetched.queue).await {
+            Ok(true) => {
+                core.foreign.came_from(&fetched.queue, &brief(job.class()));
+                return (Settlement::Last, Outcome::Foreign);
+            }
+            Ok(false) => {
+                let failure = JobFailure::new("NameError", format!("uninitialized constant {}", job.class()));
+                return (failed(core, job, &failure), Outcome::Failed);
+            }
+            Err(_) if core.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
+            Err(error) => {
+                core.outage.failed("looking for other processes", &error);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn failed(core: &Core, job: &Job, failure: &JobFailure) -> Settlement {
+    tracing::warn!(class = %brief(job.class()), jid = %brief(job.jid()), "{}", brief(&failure.to_string()));
+    retry::after_failure(job.payload(), job.queue(), failure, &core.settings, clock::now())
+}
+
+/// Settles a job, however long Redis is away, and counts it. Gives the outcome as it turned out, and the next job.
+async fn conclude(
+    core: &Core,
+    fetched: &Fetched,
+    settlement: Settlement,
+    outcome: Outcome,
+) -> (Outcome, Option<Fetched>) {
+    let (lay_there, next) = match settlement {
+        Settlement::Over => match fetch::acknowledge_and_draw(core, fetched).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                fetch::lost(core, &error);
+                // The job may be acknowledged already; then finding it gone means nothing.
+                (settle_at_last(core, fetched, &settlement).await || !error.is_refusal(), None)
+            }
+        },
+        _ => {
+            let lay_there = settle_at_last(core, fetched, &settlement).await;
+            let next = fetch::draw(core).await.unwrap_or_else(|error| {
+                fetch::lost(core, &error);
+                None
+            });
+            (lay_there, next)
+        }
+    };
+    let outcome = match outcome {
+        Outcome::Done | Outcome::Failed if !lay_there && core.hard_stop.is_cancelled() => Outcome::Returned,
+        Outcome::Done | Outcome::Failed if !lay_there => Outcome::Interrupted,
+        outcome => outcome,
+    };
+    match outcome {
+        Outcome::Done => core.stats.count(false),
+        Outcome::Failed => core.stats.count(true),
+        _ => {}
+    }
+    (outcome, next)
+}
+
+/// Settles a job, trying every second until Redis answers. `false` if it certainly lay in our list no longer.
+async fn settle_at_last(core: &Core, fetched: &Fetched, settlement: &Settlement) -> bool {
+    let mut uncertain = false;
+    loop {
+        match core.settle(fetched, settlement).await {
+            Ok(lay_there) => return lay_there || uncertain,
+            Err(error) => {
+                uncertain |= !error.is_refusal();
+                core.outage.failed("settling a job", &error);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    JobFailure::new("Panic", message)
+}
+
+fn log_end(job: &Job, outcome: Outcome, duration: Duration) {
+    let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+    let (class, jid) = (brief(job.class()), brief(job.jid()));
+    tracing::info!(%class, %jid, queue = job.queue(), outcome = outcome.as_str(), elapsed, "end");
+}
+
+/// Foreign text made fit for one line of a log.
+fn brief(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
+}

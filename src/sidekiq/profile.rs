@@ -1,0 +1,121 @@
+//! Which Sidekiq the Ruby side runs. What we write must be readable there; what we read may come from any.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use rand::RngExt;
+use serde_json::Value;
+
+/// The version of Sidekiq whose habits we follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Profile {
+    /// 6.4 and older.
+    V6_4,
+    /// 6.5.
+    V6_5,
+    /// 7.0 to 7.3.
+    #[default]
+    V7,
+    /// 8.0 and newer.
+    V8,
+}
+
+impl Profile {
+    /// A point in time, in seconds since 1970, as this version writes it into a payload: 8 writes whole
+    /// milliseconds, the others seconds with a decimal point.
+    pub fn timestamp(self, seconds: f64) -> Value {
+        match self {
+            // Exact below 2^53 milliseconds, which is past the year 280,000.
+            #[expect(clippy::cast_possible_truncation, reason = "a saturating cast is what is wanted here")]
+            Self::V8 => Value::from((seconds * 1000.0) as i64),
+            _ => Value::from(seconds),
+        }
+    }
+
+    /// What the key of a process's busy hash ends in.
+    pub fn busy_suffix(self) -> &'static str {
+        match self {
+            Self::V6_4 => "workers",
+            _ => "work",
+        }
+    }
+
+    /// The time between two heartbeats.
+    pub fn beat_period(self) -> Duration {
+        match self {
+            Self::V6_4 | Self::V6_5 => Duration::from_secs(5),
+            Self::V7 | Self::V8 => Duration::from_secs(10),
+        }
+    }
+
+    /// What is added at random to the delay of retry number `count`, in seconds.
+    pub fn jitter(self, count: u32) -> f64 {
+        let rounds = u64::from(count) + 1;
+        let seconds = match self {
+            Self::V8 => rand::rng().random_range(0..10 * rounds),
+            _ => rand::rng().random_range(0..10) * rounds,
+        };
+        seconds as f64
+    }
+
+    /// The version that our entry among the processes carries, so that the dashboard finds nothing odd.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::V6_4 => "6.4.1",
+            Self::V6_5 => "6.5.12",
+            Self::V7 => "7.3.9",
+            Self::V8 => "8.1.7",
+        }
+    }
+}
+
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProfile> {
+        match text {
+            "6.4" => Ok(Self::V6_4),
+            "6.5" => Ok(Self::V6_5),
+            "7" => Ok(Self::V7),
+            "8" => Ok(Self::V8),
+            _ => Err(UnknownProfile),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6_4 => "6.4",
+            Self::V6_5 => "6.5",
+            Self::V7 => "7",
+            Self::V8 => "8",
+        })
+    }
+}
+
+/// The text names no profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown Sidekiq version: expected 6.4, 6.5, 7 or 8")]
+pub struct UnknownProfile;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_eight_writes_milliseconds() {
+        assert_eq!(Profile::V6_4.timestamp(1_700_000_000.0).to_string(), "1700000000.0");
+        assert_eq!(Profile::V7.timestamp(1_700_000_000.25).to_string(), "1700000000.25");
+        assert_eq!(Profile::V8.timestamp(1_700_000_000.25).to_string(), "1700000000250");
+    }
+
+    #[test]
+    fn jitter_stays_within_ten_seconds_a_round() {
+        for profile in [Profile::V6_4, Profile::V6_5, Profile::V7, Profile::V8] {
+            assert!((0..1000).all(|_| (0.0..30.0).contains(&profile.jitter(2))));
+            assert_eq!(profile.to_string().parse(), Ok(profile));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a process is told before it starts.
+
+use std::time::Duration;
+
+use super::profile::Profile;
+use super::queues::QueueSet;
+
+/// The settings of one process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many jobs run at once; at least 1.
+    pub concurrency: usize,
+    /// Which queues are served.
+    pub queues: QueueSet,
+    /// How long the jobs in hand may go on once the process is asked to stop.
+    pub timeout: Duration,
+    /// Retries of a job that does not name a number itself.
+    pub max_retries: u32,
+    /// Shown beside the process on the dashboard, after our own `sidemirror` and `sidemirror-<version>`.
+    pub labels: Vec<String>,
+    /// Shown beside the process on the dashboard; may be empty.
+    pub tag: String,
+    /// Which Sidekiq the Ruby side runs.
+    pub profile: Profile,
+    /// Whether and how often due retries and scheduled jobs are looked for.
+    pub poller: PollerSettings,
+    /// How much the dead set may hold.
+    pub dead: DeadSettings,
+}
+
+impl Settings {
+    /// Sidekiq's defaults for these queues: 25 seconds to stop, 25 retries.
+    pub fn new(concurrency: usize, queues: QueueSet, profile: Profile) -> Self {
+        Self {
+            concurrency: concurrency.max(1),
+            queues,
+            timeout: Duration::from_secs(25),
+            max_retries: 25,
+            labels: Vec::new(),
+            tag: String::new(),
+            profile,
+            poller: PollerSettings::default(),
+            dead: DeadSettings::default(),
+        }
+    }
+}
+
+/// How due jobs are looked for.
+#[derive(Debug, Clone)]
+pub struct PollerSettings {
+    /// Off, if some other process of the same Redis is to do it alone.
+    pub enabled: bool,
+    /// The time between two looks of *any* process; each process waits longer the more of them there are.
+    pub average_interval: Duration,
+    /// The time between two looks of *this* process, however many there are.
+    pub own_interval: Option<Duration>,
+}
+
+impl Default for PollerSettings {
+    fn default() -> Self {
+        Self { enabled: true, average_interval: Duration::from_secs(5), own_interval: None }
+    }
+}
+
+/// How much the dead set may hold.
+#[derive(Debug, Clone)]
+pub struct DeadSettings {
+    /// One more than the jobs that stay in it, as in Sidekiq.
+    pub max_jobs: u32,
+    /// How long a job stays in it.
+    pub timeout: Duration,
+}
+
+impl Default for DeadSettings {
+    fn default() -> Self {
+        Self { max_jobs: 10_000, timeout: Duration::from_secs(180 * 24 * 60 * 60) }
+    }
+}

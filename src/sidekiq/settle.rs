@@ -1,0 +1,84 @@
+//! How a job leaves our working list: every way is one atomic step that only happens if the job still lies there.
+//!
+//! A rescuer that took us for dead may have moved the job meanwhile. Then it runs elsewhere, and what we have to say
+//! about it no longer counts. For the same reason every step may be repeated when its reply was lost.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use redis::Script;
+
+use super::dead;
+use super::hands::Fetched;
+use super::identity::{Identity, queue_key};
+use super::settings::DeadSettings;
+use crate::connections::{Redis, RedisError};
+
+/// Where a job goes from the working list.
+#[derive(Debug, Clone)]
+pub(super) enum Settlement {
+    /// It is over: done, or failed without anything to follow.
+    Over,
+    /// Into `retry`, with this text, due at this time.
+    Retry(Bytes, f64),
+    /// Into `dead`, with this text.
+    Dead(Bytes),
+    /// Back into its queue unchanged, as the next to be drawn.
+    Next,
+    /// Back into its queue unchanged, behind all others.
+    Last,
+}
+
+static RETRY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+         return 1",
+    )
+});
+
+static DEAD: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
+         return 1",
+    )
+});
+
+static RETURN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+         redis.call(ARGV[2], KEYS[2], ARGV[1])
+         return 1",
+    )
+});
+
+/// Moves a job out of our working list. `false` if it no longer lay there.
+pub(super) async fn settle(
+    redis: &Redis,
+    identity: &Identity,
+    fetched: &Fetched,
+    settlement: &Settlement,
+    limits: &DeadSettings,
+) -> Result<bool, RedisError> {
+    let list = identity.working_list(&fetched.queue);
+    let original = &fetched.bytes[..];
+    match settlement {
+        Settlement::Over => redis.query(redis::cmd("LREM").arg(list).arg(1).arg(original)).await,
+        Settlement::Retry(text, due) => {
+            redis.invoke(RETRY.key(list).key("retry").arg(original).arg(&text[..]).arg(*due)).await
+        }
+        Settlement::Dead(text) => {
+            let bounds = dead::Bounds::now(limits);
+            let mut script = DEAD.key(list);
+            script.key("dead").arg(original).arg(&text[..]).arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
+            redis.invoke(&script).await
+        }
+        Settlement::Next | Settlement::Last => {
+            let push = if matches!(settlement, Settlement::Next) { "RPUSH" } else { "LPUSH" };
+            redis.invoke(RETURN.key(list).key(queue_key(&fetched.queue)).arg(original).arg(push)).await
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Blocking waits: one per queue, each on a connection of its own and with a slot for what it may bring.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::core::Core;
+use super::fetch;
+use super::hands::{Fetched, Slot};
+use super::identity::queue_key;
+use super::settle::Settlement;
+use crate::connections::{Dedicated, RedisError};
+
+/// How long a wait blocks on the server.
+pub(super) const BLOCK: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+pub(super) struct Waits {
+    tasks: JoinSet<Ended>,
+    /// The queues that are being waited at, and the numbers by which the server knows the waiting connections.
+    watched: HashMap<Arc<str>, Option<i64>>,
+    /// Connections between two waits.
+    lines: HashMap<Arc<str>, Line>,
+}
+
+struct Line {
+    connection: Dedicated,
+    /// Unknown to servers before Redis 5.
+    client: Option<i64>,
+}
+
+struct Ended {
+    queue: Arc<str>,
+    line: Line,
+    slot: Slot,
+    reply: Result<Option<Fetched>, RedisError>,
+}
+
+impl Waits {
+    /// How many queues are being waited at.
+    pub(super) fn len(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// Whether this queue is being waited at.
+    pub(super) fn watch(&self, queue: &Arc<str>) -> bool {
+        self.watched.contains_key(queue)
+    }
+
+    /// Waits at a queue with this slot.
+    pub(super) async fn park(&mut self, core: &Arc<Core>, queue: &Arc<str>, slot: Slot) -> Result<(), RedisError> {
+        let line = match self.lines.remove(queue) {
+            Some(line) => line,
+            None => open(core).await?,
+        };
+        self.watched.insert(Arc::clone(queue), line.client);
+        self.tasks.spawn(wait(Arc::clone(core), Arc::clone(queue), slot, line));
+        Ok(())
+    }
+
+    /// The next wait to end: with a job, or with nothing. Never returns while nobody waits.
+    pub(super) async fn next(&mut self) -> Result<Option<(Slot, Fetched)>, RedisError> {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            // Its slot and its connection went with it.
+            Some(Err(_)) => {
+                self.watched.clear();
+                Ok(None)
+            }
+            Some(Ok(Ended { queue, line, slot, reply })) => {
+                self.watched.remove(&queue);
+                // After an error the connection may still owe us a reply: closing it cancels what is pending there.
+                let fetched = reply?;
+                self.lines.insert(queue, line);
+                Ok(fetched.map(|fetched| (slot, fetched)))
+            }
+        }
+    }
+
+    /// Ends all waits early. They are not simply dropped: a reply under way may hold a job.
+    pub(super) async fn unblock(&self, core: &Core) {
+        let waiting: Vec<i64> = self.watched.values().flatten().copied().collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let mut commands = redis::pipe();
+        for client in waiting {
+            commands.cmd("CLIENT").arg("UNBLOCK").arg(client).ignore();
+        }
+        // Where this is forbidden the waits end by themselves, a little later.
+        let _ = core.redis.pipeline::<()>(&commands).await;
+    }
+
+    /// Ends for good. Jobs that still arrive go back to their queues.
+    pub(super) async fn end(mut self, core: &Core) {
+        self.unblock(core).await;
+        let all = async {
+            while !self.tasks.is_empty() {
+                match self.next().await {
+                    Ok(None) => {}
+                    // What cannot be given back now is found in our lists at the very end.
+                    Ok(Some((_slot, fetched))) => drop(core.settle(&fetched, &Settlement::Next).await),
+                    Err(error) => fetch::lost(core, &error),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(BLOCK + Duration::from_secs(1), all).await;
+    }
+}
+
+async fn open(core: &Core) -> Result<Line, RedisError> {
+    let mut connection = core.redis.dedicated(BLOCK).await?;
+    let client = connection.query(redis::cmd("CLIENT").arg("ID")).await.ok();
+    Ok(Line { connection, client })
+}
+
+async fn wait(core: Arc<Core>, queue: Arc<str>, slot: Slot, mut line: Line) -> Ended {
+    let mut command = redis::cmd("BRPOPLPUSH");
+    command.arg(queue_key(&queue)).arg(core.identity.working_list(&queue)).arg(BLOCK.as_secs());
+    let reply = line.connection.query::<Option<Vec<u8>>>(&command).await.map(|bytes| {
+        let fetched = Fetched { queue: Arc::clone(&queue), bytes: bytes?.into() };
+        slot.hold(fetched.clone());
+        Some(fetched)
+    });
+    Ended { queue, line, slot, reply }
+}
