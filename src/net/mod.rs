@@ -1,1 +1,32 @@
-//! (room under construction)
+//! The only door to the network.
+//!
+//! Whoever wants bytes from another machine asks the [`Door`] for a [`Session`]: one run's permission to use the
+//! network, with one address, one login, one deadline and one cancellation. Every wait inside a session ends, and ends
+//! with a [`NetError`] whose text is fit for the mirror's owner and holds no secret.
+//!
+//! The way in: [`RemoteUrl`] says where to (`url`), [`Credentials`] as whom (`credentials`), the address guard
+//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps the pooled
+//! client, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
+
+mod credentials;
+mod deadline;
+mod door;
+mod error;
+mod guard;
+mod http;
+mod mask;
+mod outgoing;
+mod resolver;
+mod session;
+mod url;
+
+pub use credentials::Credentials;
+pub use deadline::Deadline;
+pub use door::{Door, DoorSettings};
+pub use error::NetError;
+pub use guard::{AddressGuard, Forbidden};
+pub use http::Answer;
+pub use mask::mask;
+pub use outgoing::Upload;
+pub use session::{Session, Traffic};
+pub use url::{RemoteUrl, UrlError};

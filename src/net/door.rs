@@ -1,0 +1,92 @@
+//! The process's one HTTP client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::resolver::GuardedResolver;
+use super::{AddressGuard, Credentials, Deadline, NetError, RemoteUrl, Session};
+
+/// Shorter than the 75 s after which nginx closes an idle connection, longer than a busy host's pauses.
+const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(50);
+
+/// What the operator decides about the network.
+#[derive(Debug, Clone)]
+pub struct DoorSettings {
+    /// Whether mirrors may reach loopback, private and shared addresses.
+    pub allow_local_network: bool,
+    /// For resolving, connecting and TLS together.
+    pub connect_timeout: Duration,
+    /// The longest time without a byte in either direction.
+    pub stall_timeout: Duration,
+    /// What we call ourselves. Git hosts tell git clients from browsers by the `git/` at its start.
+    pub user_agent: String,
+}
+
+impl Default for DoorSettings {
+    fn default() -> Self {
+        Self {
+            allow_local_network: false,
+            connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(60),
+            user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
+        }
+    }
+}
+
+/// The door to the network: built once, asked for a [`Session`] by every run.
+#[derive(Clone)]
+pub struct Door {
+    pub(super) client: reqwest::Client,
+    pub(super) guard: AddressGuard,
+    pub(super) runtime: Handle,
+    pub(super) connect_timeout: Duration,
+    pub(super) stall_timeout: Duration,
+}
+
+impl Door {
+    /// Sets up the client. To be called inside the runtime on which the connections will live.
+    ///
+    /// # Errors
+    /// [`NetError::Setup`], for example on a machine without CA certificates.
+    pub fn new(settings: DoorSettings) -> Result<Self, NetError> {
+        let runtime = Handle::try_current().map_err(|error| NetError::Setup(error.to_string()))?;
+        // An error here means that another room of the process has already chosen the same provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let guard = AddressGuard { allow_local_network: settings.allow_local_network };
+        // With a connect limit above the stall limit, silence while connecting would be told as silence afterwards.
+        let connect_timeout = settings.connect_timeout.min(settings.stall_timeout);
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(GuardedResolver { guard }))
+            .redirect(Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(IDLE_CONNECTION_KEPT)
+            .user_agent(settings.user_agent)
+            .build()
+            .map_err(|error| NetError::Setup(innermost(&error)))?;
+        Ok(Self { client, guard, runtime, connect_timeout, stall_timeout: settings.stall_timeout })
+    }
+
+    /// One run's permission to talk to `url`, as `credentials` or, without them, with the login written in the URL.
+    pub fn session(
+        &self,
+        url: RemoteUrl,
+        credentials: Option<Credentials>,
+        deadline: Deadline,
+        cancel: CancellationToken,
+    ) -> Session {
+        let credentials = credentials.or_else(|| url.credentials().cloned());
+        Session::new(self.clone(), url, credentials, deadline, cancel)
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

@@ -1,0 +1,170 @@
+//! One run's permission to use the network.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{Credentials, Deadline, Door, NetError, RemoteUrl, mask};
+
+/// Where one run may go, as whom, until when. Clones share everything.
+///
+/// The methods that talk are for blocking threads (`tokio::task::spawn_blocking`), where the engines live; they wait on
+/// the [`Door`]'s runtime and never longer than its limits.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    door: Door,
+    url: RemoteUrl,
+    credentials: Option<Credentials>,
+    deadline: Deadline,
+    cancel: CancellationToken,
+    opened: Instant,
+    /// When the last byte went either way, in milliseconds after `opened`.
+    last_byte: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+    failure: Mutex<Option<NetError>>,
+}
+
+/// Bytes of request and answer bodies so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// From us.
+    pub sent: u64,
+    /// To us.
+    pub received: u64,
+}
+
+impl Session {
+    pub(super) fn new(
+        door: Door,
+        url: RemoteUrl,
+        credentials: Option<Credentials>,
+        deadline: Deadline,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            door,
+            url,
+            credentials,
+            deadline,
+            cancel,
+            opened: Instant::now(),
+            last_byte: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            failure: Mutex::new(None),
+        }))
+    }
+
+    /// Where to.
+    pub fn url(&self) -> &RemoteUrl {
+        &self.0.url
+    }
+
+    /// Whether the run may go on; to be asked in long work that does not touch the network.
+    ///
+    /// # Errors
+    /// [`NetError::Cancelled`] or [`NetError::DeadlinePassed`].
+    pub fn check(&self) -> Result<(), NetError> {
+        if self.0.cancel.is_cancelled() {
+            return Err(self.failed(NetError::Cancelled));
+        }
+        if self.0.deadline.has_passed() {
+            return Err(self.failed(self.deadline_passed()));
+        }
+        Ok(())
+    }
+
+    /// What went wrong first in this session. Engines ask after a failure, since a library's own words for it have
+    /// lost the cause.
+    pub fn failure(&self) -> Option<NetError> {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Bytes so far, to be read at any time from any thread.
+    pub fn traffic(&self) -> Traffic {
+        Traffic { sent: self.0.sent.load(Ordering::Relaxed), received: self.0.received.load(Ordering::Relaxed) }
+    }
+
+    /// `text` without this session's secrets.
+    pub fn mask(&self, text: &str) -> String {
+        mask(text, self.0.credentials.as_ref())
+    }
+
+    pub(super) fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.0.credentials.as_ref()
+    }
+
+    /// Remembers `error` as the session's failure, if it is the first.
+    pub(super) fn failed(&self, error: NetError) -> NetError {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.clone());
+        error
+    }
+
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.touch();
+    }
+
+    pub(super) fn count_received(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.touch();
+    }
+
+    /// Waits on a blocking thread for `work`, within every limit.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.0.door.runtime.block_on(self.within(work)).map_err(|error| self.failed(error))
+    }
+
+    /// `work`, or the limit that ended it. `work` comes before the timers, so that what is ready costs none.
+    async fn within<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.touch();
+        tokio::select! {
+            biased;
+            () = self.0.cancel.cancelled() => Err(NetError::Cancelled),
+            done = work => done,
+            () = sleep_until(self.0.deadline.at()) => Err(self.deadline_passed()),
+            () = self.stalled() => Err(NetError::Stalled {
+                authority: self.0.url.authority(),
+                limit: self.0.door.stall_timeout,
+            }),
+        }
+    }
+
+    async fn stalled(&self) {
+        let limit = self.0.door.stall_timeout;
+        loop {
+            let last_byte = self.0.opened + Duration::from_millis(self.0.last_byte.load(Ordering::Relaxed));
+            match limit.checked_sub(last_byte.elapsed()) {
+                Some(left) if !left.is_zero() => sleep(left).await,
+                _ => return,
+            }
+        }
+    }
+
+    fn touch(&self) {
+        let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.last_byte.store(now, Ordering::Relaxed);
+    }
+
+    fn deadline_passed(&self) -> NetError {
+        NetError::DeadlinePassed { authority: self.0.url.authority(), limit: self.0.deadline.limit() }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("url", &self.0.url).finish_non_exhaustive()
+    }
+}
