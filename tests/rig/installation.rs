@@ -1,0 +1,127 @@
+//! One installation of sidemirror: its settings, key and repositories, shared by all of its processes.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tempfile::TempDir;
+
+use super::repository::Repository;
+use super::worker::Worker;
+
+/// A temporary folder with all that an operator would prepare.
+pub struct Installation {
+    folder: TempDir,
+    redis_url: String,
+    settings: BTreeMap<String, String>,
+    mirror_settings: BTreeMap<String, String>,
+}
+
+impl Installation {
+    /// Settings that serve the queue `mirrors` and let mirrors be on this machine; all else is the default.
+    pub fn new(redis_url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("secret.key");
+        fs::write(&key, BASE64_STANDARD.encode([7; 32])).unwrap();
+        let repositories = folder.path().join("repositories");
+        fs::create_dir(&repositories).unwrap();
+        Self { folder, redis_url: redis_url.to_owned(), settings: BTreeMap::new(), mirror_settings: BTreeMap::new() }
+            .set("queues", "[[mirrors, 1]]")
+            .mirror("repositories", repositories.display())
+            .mirror("secret_key_file", key.display())
+            .mirror("allow_local_network", true)
+    }
+
+    /// Sets a key at the top of the file to a value written in YAML.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Display) -> Self {
+        self.settings.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Sets a key of the `mirror` section to a value written in YAML.
+    #[must_use]
+    pub fn mirror(mut self, key: &str, value: impl Display) -> Self {
+        self.mirror_settings.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Where the URL of Redis is another one for processes started from now on, such as a proxy's.
+    #[must_use]
+    pub fn with_redis(mut self, redis_url: &str) -> Self {
+        redis_url.clone_into(&mut self.redis_url);
+        self
+    }
+
+    /// The temporary folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The local repository of this path, such as `group/project.git`, which may not exist yet.
+    pub fn repository(&self, path: &str) -> Repository {
+        Repository::open(&self.folder().join("repositories").join(path))
+    }
+
+    /// Writes a file with a password and returns its path, for `--password-file`.
+    pub fn password_file(&self, password: &str) -> PathBuf {
+        let path = self.folder().join("password");
+        fs::write(&path, password).unwrap();
+        path
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub fn start_worker(&self) -> Worker {
+        Worker::start(self)
+    }
+
+    /// Runs a subcommand to its end; its own `-C` is added.
+    pub fn cli(&self, args: &[&str]) -> Output {
+        let config = self.write_config("cli.yml", "");
+        self.command(args).arg("-C").arg(config).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a subcommand that must succeed and returns what it printed.
+    pub fn cli_ok(&self, args: &[&str]) -> String {
+        let output = self.cli(args);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "sidemirror {}: {}\n{complaint}", args.join(" "), output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The program with these arguments and nothing of the test's own environment but what every process has.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sidemirror"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("LANG", "C.UTF-8")
+            .env("HOME", self.folder())
+            .env("REDIS_URL", &self.redis_url)
+            .args(args);
+        command
+    }
+
+    /// Writes the settings to a file of this name; `listen` is the address for metrics and health.
+    pub(super) fn write_config(&self, name: &str, listen: &str) -> PathBuf {
+        let path = self.folder().join(name);
+        fs::write(&path, self.yaml(listen)).unwrap();
+        path
+    }
+
+    fn yaml(&self, listen: &str) -> String {
+        let mut yaml = String::new();
+        for (key, value) in &self.settings {
+            let _ = writeln!(yaml, "{key}: {value}");
+        }
+        let _ = writeln!(yaml, "mirror:\n  listen: {listen:?}");
+        for (key, value) in &self.mirror_settings {
+            let _ = writeln!(yaml, "  {key}: {value}");
+        }
+        yaml
+    }
+}
