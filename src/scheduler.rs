@@ -18,7 +18,7 @@ use crate::mirror::capacity::Capacity;
 use crate::jobs;
 use crate::mirror::record::{Direction, MirrorId, MirrorKey};
 use crate::mirror::state::{Event, Status};
-use crate::sidekiq::client::{Client, NewJob};
+use crate::sidekiq::{Client, NewJob};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::connections::{Redis, RedisSettings};
-use crate::sidekiq::client::Client;
+use crate::sidekiq::Client;
 use crate::store::redis::{SealError, SealingKey};
 use crate::store::{MirrorStore, RedisStore};
 

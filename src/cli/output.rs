@@ -29,7 +29,7 @@ pub(super) fn complain(error: &anyhow::Error) {
 /// A table that is aligned, has no lines, and is coloured only on a terminal.
 pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().map(|heading| Cell::new(heading)));
     table
 }

@@ -22,10 +22,7 @@ use crate::git::Libgit2;
 use crate::jobs::{self, Environment};
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::client::Client;
-use crate::sidekiq::identity::Identity;
-use crate::sidekiq::process::Process;
-use crate::sidekiq::settings::{DeadSettings, PollerSettings, Settings};
+use crate::sidekiq::{Client, DeadSettings, Identity, PollerSettings, Process, Settings};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -105,7 +102,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         slots: Slots::new(redis.clone()),
         repositories,
         door: door(&config)?,
-        engine: Arc::new(Libgit2),
+        engine: Arc::new(Libgit2::default()),
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),
     });
@@ -117,7 +114,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
     }
-    let mut process = Process::start(settings(&config), identity, redis.clone(), registry, watch.clone())
+    let process = Process::start(identity, settings(&config), redis.clone(), registry, watch.clone())
         .await
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
@@ -143,11 +140,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         "ready"
     );
 
-    signals.quiet_or_stop(&mut process, || {
+    let on_quiet = || {
         health.enter(Phase::Quiet);
         stop_scheduling.cancel();
-    })
-    .await;
+    };
+    signals.until_stop(&process, on_quiet).await;
     health.enter(Phase::Stopping);
     service_manager::stopping(config.timeout);
     stop_scheduling.cancel();

@@ -9,7 +9,7 @@ use super::error::ConfigError;
 use super::section::Section;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::record::Direction;
-use crate::sidekiq::profile::Profile;
+use crate::sidekiq::Profile;
 
 /// What concerns mirrors.
 #[derive(Debug, Clone)]
@@ -72,6 +72,10 @@ const BUILT_IN_JOBS: [(&str, JobKind); 4] = [
     ("RepositoryUpdateMirrorWorker", Direction::Pull),
     ("RepositoryUpdateRemoteMirrorWorker", Direction::Push),
 ];
+
+/// The Sidekiqs whose formats are known.
+const PROFILES: [(&str, Profile); 4] =
+    [("6.4", Profile::V6_4), ("6.5", Profile::V6_5), ("7", Profile::V7), ("8", Profile::V8)];
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -16,8 +16,8 @@ pub use error::ConfigError;
 pub use mirroring::{JobKind, LogFormat, Mirroring, StoreKind};
 use section::Section;
 
-use crate::sidekiq::profile::Profile;
-use crate::sidekiq::queues::QueueSet;
+use crate::sidekiq::Profile;
+use crate::sidekiq::QueueSet;
 
 /// Where the configuration is looked for when no `-C` is given.
 pub const DEFAULT_PATH: &str = "/etc/sidemirror/sidemirror.yml";
@@ -44,7 +44,7 @@ pub struct Config {
     /// Whether debug lines are logged.
     pub verbose: bool,
     /// The dead set's greatest size.
-    pub dead_max_jobs: u64,
+    pub dead_max_jobs: u32,
     /// How long a dead job is kept.
     pub dead_timeout: Duration,
     /// Mean time between two looks at the retry and schedule sets, for one process.

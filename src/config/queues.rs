@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::error::ConfigError;
 use super::section::Section;
-use crate::sidekiq::queues::QueueSet;
+use crate::sidekiq::QueueSet;
 
 const ACCEPTED: &str = "queue names, each alone, as [name, weight] or as \"name,weight\" with a weight from 0 to 1000";
 
@@ -30,7 +30,7 @@ pub(super) fn queues(root: &mut Section, flags: &[String]) -> Result<QueueSet, C
     if queues.is_empty() {
         queues.push(("default".to_owned(), 0));
     }
-    Ok(QueueSet::new(queues))
+    QueueSet::new(queues).map_err(|error| root.error("queues", error.to_string(), ACCEPTED))
 }
 
 fn weighted(item: &Value) -> Option<(String, u32)> {

@@ -16,8 +16,8 @@ pub use remote_mirror::RemoteMirror;
 pub use update_mirror::UpdateMirror;
 
 use crate::mirror::record::{Direction, MirrorId};
-use crate::sidekiq::job::{Job, JobFailure};
-use crate::sidekiq::perform::Registry;
+use crate::sidekiq::{Job, JobFailure};
+use crate::sidekiq::Registry;
 
 /// The class of the jobs that we push ourselves; the Rails side has workers of these names.
 pub const fn class_of(direction: Direction) -> &'static str {

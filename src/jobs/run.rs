@@ -18,7 +18,7 @@ use crate::git::{Progress, Repository, RepositoryLock};
 use crate::mirror::record::{Direction, Mirror, MirrorKey};
 use crate::mirror::state::{Event, RunSummary, Status};
 use crate::net::{Credentials, Deadline, RemoteUrl, Session};
-use crate::sidekiq::job::{Job, JobFailure};
+use crate::sidekiq::{Job, JobFailure};
 use crate::store::Transition;
 
 /// What stands in `error_class` of a job whose run failed.

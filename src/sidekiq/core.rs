@@ -41,8 +41,13 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(settings: Settings, redis: Redis, registry: Registry, observer: Arc<dyn Observer>) -> Arc<Self> {
-        let identity = Identity::new();
+    pub(super) fn new(
+        identity: Identity,
+        settings: Settings,
+        redis: Redis,
+        registry: Registry,
+        observer: Arc<dyn Observer>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hands: Hands::new(settings.concurrency),
             stats: Stats::default(),

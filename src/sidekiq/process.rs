@@ -40,12 +40,13 @@ impl Process {
     /// # Errors
     /// When Redis does not take the first sign of life; nothing has been started then.
     pub async fn start(
+        identity: Identity,
         settings: Settings,
         redis: Redis,
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RedisError> {
-        let core = Core::new(settings, redis, registry, observer);
+        let core = Core::new(identity, settings, redis, registry, observer);
         core.lease.ensure().await?;
         let process = Self { core, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
         let started_at = clock::now();
@@ -72,6 +73,11 @@ impl Process {
             tracing::info!("quiet: no more jobs are fetched");
             self.core.quiet.cancel();
         }
+    }
+
+    /// Returns once the process is quiet, by whoever's wish.
+    pub async fn quieted(&self) {
+        self.core.quiet.cancelled().await;
     }
 
     /// Whether the process is quiet, by whoever's wish.

@@ -38,6 +38,11 @@ impl QueueSet {
         }
     }
 
+    /// The queue named first: where a process puts jobs of its own.
+    pub fn first(&self) -> &str {
+        self.queues.first().map_or("default", |(name, _)| name)
+    }
+
     /// The names in the given order, each once.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
         self.queues.iter().map(|(name, _)| name)

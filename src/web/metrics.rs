@@ -7,7 +7,7 @@ use prometheus::{
 
 use crate::jobs::{RunObserver, RunReport};
 use crate::scheduler::Tick;
-use crate::sidekiq::observer::{JobReport, Outcome};
+use crate::sidekiq::{JobReport, Outcome};
 
 /// Seconds; a mirror job lasts from milliseconds to hours.
 const DURATION: [f64; 12] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 3600.0];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::health::Health;
 use super::metrics::Metrics;
 use crate::scheduler::{SchedulerObserver, Tick};
-use crate::sidekiq::observer::{JobReport, Observer};
+use crate::sidekiq::{JobReport, Observer};
 
 /// Told everything, keeps nothing.
 #[derive(Debug)]

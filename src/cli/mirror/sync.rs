@@ -9,7 +9,7 @@ use super::super::output;
 use super::{Which, existing, missing};
 use crate::jobs;
 use crate::mirror::state::Event;
-use crate::sidekiq::client::NewJob;
+use crate::sidekiq::NewJob;
 use crate::store::Transition;
 
 #[derive(Debug, Args)]

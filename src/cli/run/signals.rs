@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::sidekiq::process::Process;
+use crate::sidekiq::Process;
 
 /// The signals we listen for, from the start: none gets lost.
 pub(super) struct Signals {
@@ -20,21 +20,18 @@ impl Signals {
         })
     }
 
-    /// Waits until the process is to stop, by signal or from Sidekiq's Web UI; makes it quiet when that is asked for.
-    pub(super) async fn quiet_or_stop(&mut self, process: &mut Process, mut on_quiet: impl FnMut()) {
+    /// Waits until the process is to stop, by a signal or from Sidekiq's Web UI. Makes it quiet when that is asked
+    /// for, and tells when it is, whoever asked.
+    pub(super) async fn until_stop(&mut self, process: &Process, on_quiet: impl FnOnce()) {
+        let mut on_quiet = Some(on_quiet);
         loop {
-            let reason = tokio::select! {
-                _ = self.term.recv() => "TERM",
-                _ = self.int.recv() => "INT",
-                _ = self.tstp.recv() => "TSTP",
-                asked = process.asked() => asked.as_str(),
-            };
-            tracing::info!(signal = reason, "asked to {}", if reason == "TSTP" { "take no new jobs" } else { "stop" });
-            if reason != "TSTP" {
-                return;
+            tokio::select! {
+                _ = self.term.recv() => return tracing::info!("TERM: stopping"),
+                _ = self.int.recv() => return tracing::info!("INT: stopping"),
+                () = process.asked_to_stop() => return tracing::info!("asked to stop through Redis: stopping"),
+                _ = self.tstp.recv() => process.quiet(),
+                () = process.quieted(), if on_quiet.is_some() => if let Some(on_quiet) = on_quiet.take() { on_quiet() },
             }
-            process.quiet();
-            on_quiet();
         }
     }
 }
