@@ -14,8 +14,8 @@ use crate::connections::{Redis, RedisError};
 use crate::coordination::capacity::Slots;
 use crate::coordination::lease::{Attempt, Lease};
 use crate::coordination::run;
-use crate::mirror::capacity::Capacity;
 use crate::jobs;
+use crate::mirror::capacity::Capacity;
 use crate::mirror::record::{Direction, MirrorId, MirrorKey};
 use crate::mirror::state::{Event, Status};
 use crate::sidekiq::{Client, NewJob};
@@ -178,9 +178,8 @@ impl Scheduler {
         let class = jobs::class_of(Direction::Pull);
         let jobs: Vec<NewJob> =
             ids.iter().map(|id| NewJob::new(class, vec![id.0.into()]).queue(&self.queue).retry(false)).collect();
-        let mark = |(id, job): (&MirrorId, &NewJob)| {
-            (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() })
-        };
+        let mark =
+            |(id, job): (&MirrorId, &NewJob)| (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() });
         let events: Vec<_> = ids.iter().zip(&jobs).map(mark).collect();
         let marks = self.store.transition_all(&events).await?;
         let (marked, refused): (Vec<_>, Vec<_>) =

@@ -2,8 +2,8 @@
 #[path = "rig/mod.rs"]
 mod rig;
 use rig::*;
-use std::time::{Duration, Instant};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 #[test]
 fn redis_works() {
@@ -39,8 +39,19 @@ fn git_works() {
     repo.delete("refs/heads/feature/7");
     assert_eq!(repo.mirrored_refs().len(), 2000 + 2000 + 2 + 1);
     let dir = tempfile::tempdir().unwrap();
-    let url = server.url("group/project.git").replace("http://", &format!("http://{}:{}@", git_http::GitServer::USER, git_http::GitServer::PASSWORD.replace('%', "%25").replace('/', "%2F").replace('@', "%40")));
-    let out = Command::new("/usr/bin/git").args(["clone", "--mirror", "-q", &url, "c"]).current_dir(dir.path()).output().unwrap();
+    let url = server.url("group/project.git").replace(
+        "http://",
+        &format!(
+            "http://{}:{}@",
+            git_http::GitServer::USER,
+            git_http::GitServer::PASSWORD.replace('%', "%25").replace('/', "%2F").replace('@', "%40")
+        ),
+    );
+    let out = Command::new("/usr/bin/git")
+        .args(["clone", "--mirror", "-q", &url, "c"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{out:?}");
     let clone = repository::Repository::open(&dir.path().join("c"));
     assert_eq!(clone.refs(), repo.refs());
@@ -48,23 +59,44 @@ fn git_works() {
     let far = server.create("group/far.git");
     let big = repository::Repository::open(&dir.path().join("c"));
     let proxy = proxy::Proxy::to(server.port());
-    let pushurl = url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())).replace("project", "far");
-    std::fs::write(dir.path().join("blob"), (0..2_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>()).unwrap();
+    let pushurl =
+        url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())).replace("project", "far");
+    std::fs::write(
+        dir.path().join("blob"),
+        (0..2_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>(),
+    )
+    .unwrap();
     let blob = big.git(&["hash-object", "-w", dir.path().join("blob").to_str().unwrap()]);
     big.set("refs/tags/blob", &blob);
     let t = Instant::now();
-    let out = Command::new("/usr/bin/git").args(["push", "-q", "--mirror", &pushurl]).current_dir(big.path()).output().unwrap();
+    let out = Command::new("/usr/bin/git")
+        .args(["push", "-q", "--mirror", &pushurl])
+        .current_dir(big.path())
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{out:?}");
     println!("push {:?} peak {}", t.elapsed(), proxy.most_connections());
     assert_eq!(far.refs(), big.refs());
     wait::until("the connection to close", Duration::from_secs(5), || proxy.open_connections() == 0);
     println!("{:?}", server.requests("group/far.git"));
-    let out = Command::new("/usr/bin/git").args(["-c", "credential.helper=", "ls-remote", &server.url("group/far.git")]).env("GIT_TERMINAL_PROMPT", "0").output().unwrap();
+    let out = Command::new("/usr/bin/git")
+        .args(["-c", "credential.helper=", "ls-remote", &server.url("group/far.git")])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .output()
+        .unwrap();
     assert!(!out.status.success());
     println!("{}", String::from_utf8_lossy(&out.stderr));
-    let out = Command::new("/usr/bin/git").args(["ls-remote", &url.replace("project.git", "none.git")]).env("GIT_TERMINAL_PROMPT", "0").output().unwrap();
+    let out = Command::new("/usr/bin/git")
+        .args(["ls-remote", &url.replace("project.git", "none.git")])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .output()
+        .unwrap();
     println!("{}", String::from_utf8_lossy(&out.stderr));
-    let out = Command::new("/usr/bin/git").args(["-c", "http.followRedirects=false", "ls-remote", &server.redirecting_url("group/far.git")]).env("GIT_TERMINAL_PROMPT", "0").output().unwrap();
+    let out = Command::new("/usr/bin/git")
+        .args(["-c", "http.followRedirects=false", "ls-remote", &server.redirecting_url("group/far.git")])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .output()
+        .unwrap();
     println!("{}", String::from_utf8_lossy(&out.stderr));
 }
 
@@ -104,10 +136,17 @@ fn ruby_works() {
     let v = ruby::eval(&redis.url(), "Sidekiq::Client.push('class' => 'Note', 'queue' => 'default', 'args' => [1])");
     println!("eval {:?} {v}", t.elapsed());
     let t = Instant::now();
-    let s = ruby::RubySidekiq::start(&redis.url(), "class Note\n include Sidekiq::Worker\n def perform(n)\n Sidekiq.redis { |c| c.rpush('notes', n) }\n end\nend", &["default"], 3);
+    let s = ruby::RubySidekiq::start(
+        &redis.url(),
+        "class Note\n include Sidekiq::Worker\n def perform(n)\n Sidekiq.redis { |c| c.rpush('notes', n) }\n end\nend",
+        &["default"],
+        3,
+    );
     println!("sidekiq {:?}", t.elapsed());
     let mut c = redis.connection();
-    wait::until("ran", Duration::from_secs(10), || ::redis::cmd("LLEN").arg("notes").query::<i32>(&mut c).unwrap() == 1);
+    wait::until("ran", Duration::from_secs(10), || {
+        ::redis::cmd("LLEN").arg("notes").query::<i32>(&mut c).unwrap() == 1
+    });
     s.terminate();
 }
 

@@ -20,10 +20,16 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
-/// Prints an error with all its causes to the standard error.
+/// Prints an error to the standard error, with those of its causes that its text does not tell yet.
 pub(super) fn complain(error: &anyhow::Error) {
+    let mut text = String::from("sidemirror");
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
     // There is nowhere left to say that even this failed.
-    let _ = writeln!(io::stderr(), "sidemirror: {error:#}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A table that is aligned, has no lines, and is coloured only on a terminal.

@@ -17,8 +17,9 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>, ConfigError> {
         return Err(ConfigError::file(path, format!("is {size} bytes long; a configuration has at most {LARGEST}")));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    if let Some(line) = text.lines().position(|line| line.contains("<%")) {
-        let problem = format!("line {} is an ERB template (<% … %>), which is not evaluated; write the value itself", line + 1);
+    if let Some(line) = text.lines().position(|line| line.contains("<%") && !line.trim_start().starts_with('#')) {
+        let problem =
+            format!("line {} is an ERB template (<% … %>), which is not evaluated; write the value itself", line + 1);
         return Err(ConfigError::file(path, problem));
     }
     let content: Option<Value> = serde_saphyr::from_str(&text)
@@ -59,7 +60,12 @@ pub(super) fn merge_environment(
         None | Some(Value::Null) => return Ok(content),
         Some(Value::Object(section)) => section,
         Some(_) => {
-            return Err(ConfigError::key(path, environment, "is not a map", "a section with keys for this environment"));
+            return Err(ConfigError::key(
+                path,
+                environment,
+                "is not a map",
+                "a section with keys for this environment",
+            ));
         }
     };
     for (key, value) in section {

@@ -139,7 +139,11 @@ fn address(section: &mut Section, flag: Option<String>) -> Result<Option<SocketA
     }
     text.parse().map(Some).map_err(|_| {
         let problem = format!("got {text:?}");
-        if from_flag { ConfigError::flag("--listen", problem, ACCEPTED) } else { section.error("listen", problem, ACCEPTED) }
+        if from_flag {
+            ConfigError::flag("--listen", problem, ACCEPTED)
+        } else {
+            section.error("listen", problem, ACCEPTED)
+        }
     })
 }
 

@@ -94,7 +94,8 @@ impl Config {
             .or_else(|| ["APP_ENV", "RAILS_ENV", "RACK_ENV"].into_iter().find_map(env))
             .unwrap_or_else(|| "development".to_owned());
         let path = overrides.path.clone().unwrap_or_else(|| DEFAULT_PATH.into());
-        let content = if overrides.path.is_some() || path.exists() { file::read(&path)? } else { serde_json::Map::new() };
+        let content =
+            if overrides.path.is_some() || path.exists() { file::read(&path)? } else { serde_json::Map::new() };
         let root = Section::root(&path, file::merge_environment(&path, content, &environment)?);
         Self::from_section(root, path.clone(), environment, overrides, env)
     }

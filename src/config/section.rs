@@ -79,9 +79,7 @@ impl Section {
         let number = value.as_u64().and_then(|number| N::try_from(number).ok());
         match number.and_then(|number| values::in_range(number, &range)) {
             Some(number) => Ok(Some(number)),
-            None => {
-                Err(self.wrong(key, &value, &format!("a whole number from {} to {}", range.start(), range.end())))
-            }
+            None => Err(self.wrong(key, &value, &format!("a whole number from {} to {}", range.start(), range.end()))),
         }
     }
 

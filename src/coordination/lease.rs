@@ -9,10 +9,13 @@ use redis::{Cmd, Script};
 use crate::connections::{Redis, RedisError};
 
 /// Deletes a key, or sets its end anew, only while it holds the owner's name.
-static RELEASE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"));
+static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+});
 static RENEW: LazyLock<Script> = LazyLock::new(|| {
-    Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0")
+    Script::new(
+        "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0",
+    )
 });
 
 /// How much earlier than Redis the owner stops to trust its lease, as a part of its length.
@@ -52,7 +55,11 @@ impl Lease {
         let trusted_until = Arc::new(Mutex::new(if set.is_some() { asked + trust(length) } else { asked }));
         let lease = Self { redis: redis.clone(), key, owner, length, trusted_until };
         // Ours from before, when an answer was lost: it may be about to end.
-        if set.is_some() || lease.renew().await? { Ok(Attempt::Taken(lease)) } else { Ok(Attempt::HeldBy(String::new())) }
+        if set.is_some() || lease.renew().await? {
+            Ok(Attempt::Taken(lease))
+        } else {
+            Ok(Attempt::HeldBy(String::new()))
+        }
     }
 
     /// Renews it for its whole length; `false` if it is no longer ours.

@@ -16,8 +16,8 @@ pub use remote_mirror::RemoteMirror;
 pub use update_mirror::UpdateMirror;
 
 use crate::mirror::record::{Direction, MirrorId};
-use crate::sidekiq::{Job, JobFailure};
 use crate::sidekiq::Registry;
+use crate::sidekiq::{Job, JobFailure};
 
 /// The class of the jobs that we push ourselves; the Rails side has workers of these names.
 pub const fn class_of(direction: Direction) -> &'static str {
@@ -28,10 +28,7 @@ pub const fn class_of(direction: Direction) -> &'static str {
 }
 
 /// The classes and the work behind each.
-pub fn registry<'a>(
-    environment: &Arc<Environment>,
-    classes: impl Iterator<Item = (&'a str, Direction)>,
-) -> Registry {
+pub fn registry<'a>(environment: &Arc<Environment>, classes: impl Iterator<Item = (&'a str, Direction)>) -> Registry {
     classes.fold(Registry::new(), |registry, (class, direction)| match direction {
         Direction::Pull => registry.serve(class, Arc::new(UpdateMirror(environment.clone()))),
         Direction::Push => registry.serve(class, Arc::new(RemoteMirror(environment.clone()))),

@@ -14,8 +14,8 @@ use crate::mirror::record::{MirrorKey, OnDivergence, Rules};
 use crate::mirror::refs::{Advertisement, RefName, RefOutcome, Refs};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
-use crate::sidekiq::{Job, JobFailure};
 use crate::sidekiq::Perform;
+use crate::sidekiq::{Job, JobFailure};
 
 /// The work behind `RemoteMirror` and its other names.
 pub struct RemoteMirror(pub Arc<Environment>);

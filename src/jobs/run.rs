@@ -51,11 +51,7 @@ impl Run {
         Self::try_begin(environment, key, job).await.map_err(|error| JobFailure::from_error(FAILED, &error))
     }
 
-    async fn try_begin(
-        environment: &Arc<Environment>,
-        key: MirrorKey,
-        job: &Job,
-    ) -> Result<Option<Self>, RunError> {
+    async fn try_begin(environment: &Arc<Environment>, key: MirrorKey, job: &Job) -> Result<Option<Self>, RunError> {
         let Some(mirror) = environment.store.load(key).await? else {
             tracing::info!(mirror = %key, jid = job.jid(), "there is no such mirror; nothing to do");
             return Ok(None);
@@ -165,7 +161,9 @@ impl Run {
         let key = self.mirror.key();
         let run = self.owned.id().to_owned();
         let (event, outcome) = match &result {
-            Ok(summary) if summary.refs_changed > 0 => (Some(Event::Finish { run, summary: *summary }), RunOutcome::Changed),
+            Ok(summary) if summary.refs_changed > 0 => {
+                (Some(Event::Finish { run, summary: *summary }), RunOutcome::Changed)
+            }
             Ok(summary) => (Some(Event::Finish { run, summary: *summary }), RunOutcome::Unchanged),
             // The mirror stays started, with its slot: the job is run again soon, or the sweep frees it.
             Err(RunError::Interrupted) => (None, RunOutcome::Interrupted),
@@ -217,10 +215,13 @@ impl Run {
             waiting: self.waiting,
             duration,
         });
-        let (outcome, milliseconds) = (outcome.as_str(), duration.as_millis());
-        match error {
-            None => tracing::info!(mirror = %key, outcome, milliseconds, "run ended"),
-            Some(error) => tracing::warn!(mirror = %key, outcome, milliseconds, %error, "run ended"),
+        let (name, milliseconds) = (outcome.as_str(), duration.as_millis());
+        match (outcome, error) {
+            // A failed job is logged with its error where it is settled.
+            (RunOutcome::Failed, Some(error)) if error.fails_the_job() => {}
+            (RunOutcome::Unchanged, _) => tracing::debug!(mirror = %key, milliseconds, "{name}"),
+            (_, None) => tracing::info!(mirror = %key, milliseconds, "{name}"),
+            (_, Some(error)) => tracing::warn!(mirror = %key, milliseconds, %error, "{name}"),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::mirror::record::{MirrorKey, Rules, Settings};
 use crate::mirror::refs::{Advertisement, RefName};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
-use crate::sidekiq::{Job, JobFailure};
 use crate::sidekiq::Perform;
+use crate::sidekiq::{Job, JobFailure};
 
 /// The work behind `UpdateMirror` and its other names.
 pub struct UpdateMirror(pub Arc<Environment>);

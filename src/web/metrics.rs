@@ -59,7 +59,8 @@ impl Metrics {
                 &["queue"],
             )?,
             foreign: add.counter("sidemirror_foreign_jobs_total", "Jobs of classes served elsewhere, given back")?,
-            rescued: add.counter("sidemirror_rescued_jobs_total", "Jobs of dead processes, put back into their queue")?,
+            rescued: add
+                .counter("sidemirror_rescued_jobs_total", "Jobs of dead processes, put back into their queue")?,
             recovered: add.counter(
                 "sidemirror_recovered_jobs_total",
                 "Jobs of this process whose fetch had lost its reply, put back into their queue",
@@ -75,7 +76,12 @@ impl Metrics {
                 "Time between a pull mirror's scheduling and its start",
                 &WAITING,
             )?,
-            update: add.histograms("sidemirror_mirror_update_seconds", "Time a mirror's run took", &["direction"], &UPDATE)?,
+            update: add.histograms(
+                "sidemirror_mirror_update_seconds",
+                "Time a mirror's run took",
+                &["direction"],
+                &UPDATE,
+            )?,
             mirrors: add.int_gauges(
                 "sidemirror_mirrors",
                 "Pull mirrors by where they stand; shown by the process that schedules",

@@ -18,11 +18,7 @@ pub struct Watch {
 
 impl Watch {
     /// A watch over jobs of these classes; all others share a label, since anybody may name a class.
-    pub fn new<'a>(
-        health: Arc<Health>,
-        metrics: Arc<Metrics>,
-        classes: impl Iterator<Item = &'a String>,
-    ) -> Self {
+    pub fn new<'a>(health: Arc<Health>, metrics: Arc<Metrics>, classes: impl Iterator<Item = &'a String>) -> Self {
         Self { health, metrics, classes: classes.cloned().collect() }
     }
 }

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment};
 use super::super::administration::Administration;
 use super::super::output;
 use super::DirectionArg;
-use super::view::View;
+use super::view::{self, View};
 use crate::mirror::record::Direction;
 
 #[derive(Debug, Args)]
@@ -31,17 +31,26 @@ pub(super) async fn list(administration: &Administration, args: &ListArgs) -> an
     if views.is_empty() {
         return output::line("no mirrors; `sidemirror mirror add` adds one");
     }
-    let mut table =
-        output::table(&["MIRROR", "REPOSITORY", "URL", "STATUS", "REFS CHANGED", "DURATION", "LAST UPDATE", "NEXT UPDATE"]);
+    let mut table = output::table(&[
+        "MIRROR",
+        "REPOSITORY",
+        "URL",
+        "STATUS",
+        "REFS CHANGED",
+        "DURATION",
+        "LAST UPDATE",
+        "NEXT UPDATE",
+    ]);
     for view in &views {
         table.add_row([
             Cell::new(view.name()),
             Cell::new(&view.repository),
             Cell::new(&view.url),
             output::status(view.status()),
-            Cell::new(view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string())).set_alignment(CellAlignment::Right),
+            Cell::new(view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string()))
+                .set_alignment(CellAlignment::Right),
             Cell::new(view.duration()).set_alignment(CellAlignment::Right),
-            Cell::new(output::relative(view.last_update_at)),
+            Cell::new(view::relative(view.last_update_at)),
             Cell::new(view.next_update()),
         ]);
     }

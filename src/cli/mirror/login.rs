@@ -28,9 +28,9 @@ impl LoginArgs {
         let Some(user) = self.user.clone() else { return Ok(None) };
         let password = match &self.password_file {
             Some(file) => password_in(file)?,
-            None if std::io::stdin().is_terminal() => {
-                rpassword::prompt_password(format!("Password for {user}: ")).context("the password could not be read")?.into()
-            }
+            None if std::io::stdin().is_terminal() => rpassword::prompt_password(format!("Password for {user}: "))
+                .context("the password could not be read")?
+                .into(),
             None => bail!("--user needs --password-file FILE, or a terminal to ask for the password on"),
         };
         Ok(Some(Login { user, password }))
@@ -52,7 +52,9 @@ fn password_in(file: &Path) -> anyhow::Result<SecretString> {
 pub(super) fn plain_url(text: &str) -> anyhow::Result<String> {
     let url = RemoteUrl::parse(text).context("--url")?;
     if url.credentials().is_some() {
-        bail!("--url: leave user and password out of the URL, where they would be seen; give --user and --password-file");
+        bail!(
+            "--url: leave user and password out of the URL, where they would be seen; give --user and --password-file"
+        );
     }
     Ok(url.to_string())
 }

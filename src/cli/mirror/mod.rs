@@ -124,8 +124,12 @@ impl RuleArgs {
         }
         self.apply_branches(settings)?;
         match (&mut settings.rules, self.overwrite_diverged, self.on_divergence) {
-            (Rules::Pull { .. }, _, Some(_)) => bail!("--on-divergence is for push mirrors; a pull mirror takes --overwrite-diverged"),
-            (Rules::Push { .. }, Some(_), _) => bail!("--overwrite-diverged is for pull mirrors; a push mirror takes --on-divergence"),
+            (Rules::Pull { .. }, _, Some(_)) => {
+                bail!("--on-divergence is for push mirrors; a pull mirror takes --overwrite-diverged")
+            }
+            (Rules::Push { .. }, Some(_), _) => {
+                bail!("--overwrite-diverged is for pull mirrors; a push mirror takes --on-divergence")
+            }
             (Rules::Pull { overwrite_diverged }, Some(overwrite), None) => *overwrite_diverged = overwrite,
             (Rules::Push { on_divergence }, None, Some(mode)) => *on_divergence = mode.into(),
             (_, None, None) => {}

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::super::administration::Administration;
 use super::super::output;
-use super::view::View;
+use super::view::{self, View};
 use super::{Which, existing};
 
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> an
         ("failures in a row", view.retry_count.to_string()),
         ("refs changed", view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string())),
         ("duration", view.duration()),
-        ("last update", output::relative(view.last_update_at)),
-        ("last success", output::relative(view.last_successful_update_at)),
-        ("last change", output::relative(view.last_changed_at)),
+        ("last update", view::relative(view.last_update_at)),
+        ("last success", view::relative(view.last_successful_update_at)),
+        ("last change", view::relative(view.last_changed_at)),
         ("next update", view.next_update()),
         ("last error", view.last_error.clone().unwrap_or_else(|| "-".to_owned())),
     ];

@@ -25,7 +25,11 @@ pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> an
     let key = args.which.key();
     let mirror = existing(administration, &args.which).await?;
     if !mirror.settings.enabled {
-        bail!("{} mirror {} is not enabled; `sidemirror mirror update … --enabled true` enables it", key.direction, key.id);
+        bail!(
+            "{} mirror {} is not enabled; `sidemirror mirror update … --enabled true` enables it",
+            key.direction,
+            key.id
+        );
     }
     match administration.store.transition(key, Event::Force).await? {
         Transition::Done(_) => {}

@@ -64,5 +64,9 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
     let key = args.which.key();
     let mirror = administration.store.change(key, &mut change, login_change).await?;
     let mirror = mirror.with_context(|| missing(key))?;
-    if args.json { output::json(&View::of(&mirror)) } else { output::line(&format!("updated {} mirror {}", key.direction, key.id)) }
+    if args.json {
+        output::json(&View::of(&mirror))
+    } else {
+        output::line(&format!("updated {} mirror {}", key.direction, key.id))
+    }
 }

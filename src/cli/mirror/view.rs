@@ -1,12 +1,22 @@
 //! A mirror as it is shown. The field names are those of GitLab's REST API where it has the field; they are
 //! documented and do not change.
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
 
 use super::super::output;
 use crate::mirror::branches::BranchFilter;
 use crate::mirror::record::{Direction, Mirror, OnDivergence, Rules};
+
+/// A moment as GitLab's API writes it: `2026-11-22T15:56:09.261Z`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(pub(super) DateTime<Utc>);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
 
 /// A mirror in the words of GitLab's API.
 #[derive(Debug, Serialize)]
@@ -18,16 +28,16 @@ pub(super) struct View {
     pub(super) url: String,
     pub(super) update_status: &'static str,
     pub(super) last_error: Option<String>,
-    pub(super) last_update_at: Option<DateTime<Utc>>,
-    pub(super) last_update_scheduled_at: Option<DateTime<Utc>>,
-    pub(super) last_update_started_at: Option<DateTime<Utc>>,
-    pub(super) last_successful_update_at: Option<DateTime<Utc>>,
-    pub(super) last_changed_at: Option<DateTime<Utc>>,
+    pub(super) last_update_at: Option<Time>,
+    pub(super) last_update_scheduled_at: Option<Time>,
+    pub(super) last_update_started_at: Option<Time>,
+    pub(super) last_successful_update_at: Option<Time>,
+    pub(super) last_changed_at: Option<Time>,
     pub(super) last_refs_changed: Option<u64>,
     pub(super) last_duration_seconds: Option<f64>,
     pub(super) retry_count: u32,
     pub(super) hard_failed: bool,
-    pub(super) next_execution_timestamp: Option<DateTime<Utc>>,
+    pub(super) next_execution_timestamp: Option<Time>,
     pub(super) only_protected_branches: bool,
     pub(super) protected_branches: Vec<String>,
     pub(super) mirror_branch_regex: Option<String>,
@@ -59,16 +69,16 @@ impl View {
             url: settings.url.clone(),
             update_status: state.status.as_str(),
             last_error: state.last_error.clone(),
-            last_update_at: state.last_update_at,
-            last_update_scheduled_at: state.last_update_scheduled_at,
-            last_update_started_at: state.last_update_started_at,
-            last_successful_update_at: state.last_successful_update_at,
-            last_changed_at: state.last_changed_at,
+            last_update_at: state.last_update_at.map(Time),
+            last_update_scheduled_at: state.last_update_scheduled_at.map(Time),
+            last_update_started_at: state.last_update_started_at.map(Time),
+            last_successful_update_at: state.last_successful_update_at.map(Time),
+            last_changed_at: state.last_changed_at.map(Time),
             last_refs_changed: state.last_refs_changed,
             last_duration_seconds: state.last_duration().map(|duration| duration.as_seconds_f64()),
             retry_count: state.retry_count,
             hard_failed: state.is_hard_failed(),
-            next_execution_timestamp: state.due_at().filter(|_| settings.enabled),
+            next_execution_timestamp: state.due_at().filter(|_| settings.enabled).map(Time),
             only_protected_branches: protected.is_some(),
             protected_branches: protected.unwrap_or_default(),
             mirror_branch_regex: regex,
@@ -100,7 +110,7 @@ impl View {
         match (self.direction, self.update_status) {
             (_, "scheduled" | "started") => "now".to_owned(),
             (Direction::Push, _) => "on push".to_owned(),
-            (Direction::Pull, _) => output::relative(self.next_execution_timestamp),
+            (Direction::Pull, _) => relative(self.next_execution_timestamp),
         }
     }
 
@@ -119,4 +129,9 @@ impl View {
             (None, _) => "leave alone".to_owned(),
         }
     }
+}
+
+/// How long ago, or how soon, a moment is.
+pub(super) fn relative(time: Option<Time>) -> String {
+    output::relative(time.map(|time| time.0))
 }

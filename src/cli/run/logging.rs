@@ -9,7 +9,9 @@ use crate::config::{Config, LogFormat};
 pub(super) fn begin(config: &Config) {
     let default = if config.verbose { "info,sidemirror=debug" } else { "info" };
     let filter = EnvFilter::try_from_env("SIDEMIRROR_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()));
     match config.mirror.log_format {
         LogFormat::Human => lines.with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

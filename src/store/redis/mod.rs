@@ -135,9 +135,8 @@ impl MirrorStore for RedisStore {
                 answers[index] = replaced.then_some(Transition::Done(mirror.state));
             }
         }
-        let contended = |(answer, (key, _)): (Option<Transition>, &(MirrorKey, Event))| {
-            answer.ok_or(StoreError::Contended(*key))
-        };
+        let contended =
+            |(answer, (key, _)): (Option<Transition>, &(MirrorKey, Event))| answer.ok_or(StoreError::Contended(*key));
         answers.into_iter().zip(events).map(contended).collect()
     }
 

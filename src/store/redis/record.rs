@@ -20,8 +20,8 @@ struct Stored<S, R> {
 }
 
 pub(super) fn read(key: MirrorKey, text: Vec<u8>) -> Result<Record, StoreError> {
-    let stored: Stored<Settings, RunState> = serde_json::from_slice(&text)
-        .map_err(|error| StoreError::Unreadable { key, problem: error.to_string() })?;
+    let stored: Stored<Settings, RunState> =
+        serde_json::from_slice(&text).map_err(|error| StoreError::Unreadable { key, problem: error.to_string() })?;
     if stored.settings.direction() != key.direction {
         return Err(StoreError::Unreadable { key, problem: "its rules are of the other direction".to_owned() });
     }
@@ -45,7 +45,8 @@ impl Record {
 pub(super) struct Keys;
 
 impl Keys {
-    pub(super) const STATUSES: [&'static str; 6] = ["none", "scheduled", "started", "finished", "failed", "hard_failed"];
+    pub(super) const STATUSES: [&'static str; 6] =
+        ["none", "scheduled", "started", "finished", "failed", "hard_failed"];
 
     pub(super) fn record(key: MirrorKey) -> String {
         format!("sidemirror:{}:{}", key.direction, key.id)
