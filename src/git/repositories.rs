@@ -68,17 +68,26 @@ impl Repositories {
         Ok(Repository::new(name.to_owned(), handle))
     }
 
+    /// Whether a repository may have this name, wherever the root is.
+    ///
+    /// # Errors
+    /// [`GitError::BadPath`] says why not.
+    pub fn check_name(name: &str) -> Result<(), GitError> {
+        let bad = |reason| Err(GitError::BadPath { name: name.to_owned(), reason });
+        if name.is_empty() || name.contains('\0') {
+            return bad("it is empty or holds a null byte");
+        }
+        if Path::new(name).components().any(|part| !matches!(part, Component::Normal(_))) {
+            return bad("it must be relative to the repositories folder and must not contain .. or .");
+        }
+        Ok(())
+    }
+
     /// Where `name` lies: under the root, also after every symbolic link on the way.
     fn locate(&self, name: &str) -> Result<PathBuf, GitError> {
+        Self::check_name(name)?;
         let bad = |reason| GitError::BadPath { name: name.to_owned(), reason };
-        let relative = Path::new(name);
-        if name.is_empty() || name.contains('\0') {
-            return Err(bad("it is empty or holds a null byte"));
-        }
-        if relative.components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Err(bad("it must be relative to the repositories folder and must not contain .. or ."));
-        }
-        let exact = self.root.join(relative);
+        let exact = self.root.join(name);
         let with_suffix = self.root.join(format!("{}.git", name.trim_end_matches('/')));
         let path = if !exact.exists() && with_suffix.exists() { with_suffix } else { exact };
         if self.lies_inside(&path)? { Ok(path) } else { Err(bad("it leads out of the repositories folder")) }

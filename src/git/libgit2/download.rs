@@ -48,6 +48,20 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         received.map_err(|error| explained(session, &error))
     }
 
+    /// The pack for `missing`, into `quarantine`; looked at together with everything that `ids` stand for.
+    fn receive_apart(
+        &mut self,
+        quarantine: &Quarantine,
+        missing: &BTreeMap<Oid, &RefName>,
+        ids: &[Oid],
+        progress: &Progress,
+    ) -> Result<(), GitError> {
+        let apart = quarantine.odb(self.repository)?;
+        self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
+        self.receive(missing, progress)?;
+        self.check(ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))
+    }
+
     /// Names one by one, or a whole namespace where everything in it is missing: libgit2 compares each advertised ref
     /// with each refspec.
     fn refspecs(&self, missing: &BTreeMap<Oid, &RefName>) -> Vec<String> {
@@ -58,7 +72,7 @@ impl<'a, 'remote> Reading<'a, 'remote> {
             let mut advertised = self.advertisement.refs.iter().filter(|(name, _)| within(name));
             if advertised.all(|(_, id)| oid(*id).is_ok_and(|id| missing.contains_key(&id))) {
                 left.retain(|name| !within(name));
-                specs.push(format!("{namespace}*"));
+                specs.push(format!("{namespace}*:{namespace}*"));
             }
         }
         specs.extend(left.into_iter().map(|name| name.as_str().to_owned()));
@@ -97,12 +111,10 @@ impl Upstream for Reading<'_, '_> {
         }
         let before = self.session.traffic().received;
         let quarantine = Quarantine::open(self.repository)?;
-        {
-            let apart = quarantine.odb(self.repository)?;
-            self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
-            self.receive(&tips, progress)?;
-        }
-        self.check(&ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))?;
+        let received = self.receive_apart(&quarantine, &tips, &ids, progress);
+        // Whatever else this story wants begins where this download began.
+        self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
+        received?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }

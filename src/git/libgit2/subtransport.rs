@@ -58,7 +58,7 @@ impl SmartSubtransport for Subtransport {
         let list = |program: &str| {
             let answer = session
                 .get(&format!("/info/refs?service={program}"), &format!("application/x-{program}-advertisement"));
-            answer.map(|answer| Listing { text: TextReader::new(answer), read: 0 }).map_err(refusal)
+            answer.map(|answer| Listing(TextReader::new(answer.limited(LONGEST_LISTING)))).map_err(refusal)
         };
         let exchange = |program| Exchange { session: session.clone(), program, state: State::Kept(Vec::new()) };
         Ok(match service {
@@ -75,19 +75,11 @@ impl SmartSubtransport for Subtransport {
 }
 
 /// The far side's list of refs.
-struct Listing {
-    text: TextReader<Answer>,
-    read: u64,
-}
+struct Listing(TextReader<Answer>);
 
 impl Read for Listing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.text.read(buffer).map_err(speakable)?;
-        self.read += read as u64;
-        if self.read > LONGEST_LISTING {
-            return Err(io::Error::other(format!("the list of refs is longer than {LONGEST_LISTING} bytes")));
-        }
-        Ok(read)
+        self.0.read(buffer).map_err(speakable)
     }
 }
 
