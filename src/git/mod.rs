@@ -1,1 +1,38 @@
-//! (room under construction)
+//! Repositories: opened and made, probed, fetched into, pushed from.
+//!
+//! [`Repositories`] opens a [`Repository`] under the configured root; [`RepositoryLock`] keeps other runs out of it.
+//! A run first asks a [`Probe`] whether anything changed since the last one that applied everything. An [`Engine`]
+//! brings objects in (to a quarantine, checked, then kept) or sends them out, over a `net` session that it is
+//! handed; it never touches a local ref. [`Repository::apply`] then moves refs, each by compare-and-swap.
+//! [`PushMemory`] remembers what a push left at the far side.
+//!
+//! Everything here is for blocking threads, except the waiting for a lock.
+
+mod apply;
+mod debris;
+mod digest;
+mod engine;
+mod error;
+mod global;
+mod libgit2;
+mod lock;
+mod memory;
+mod packed;
+mod probe;
+mod progress;
+mod refs;
+mod repositories;
+mod repository;
+mod stamp;
+
+pub use digest::Digest;
+pub use engine::{Engine, FarSide, Sent, Transfer, Upstream, fetch, push};
+pub use error::GitError;
+pub use libgit2::Libgit2;
+pub use lock::RepositoryLock;
+pub use memory::PushMemory;
+pub use probe::Probe;
+pub use progress::Progress;
+pub use repositories::Repositories;
+pub use repository::Repository;
+pub use stamp::Stamp;

@@ -137,12 +137,10 @@ pub enum NetError {
         content_type: String,
     },
     /// More than we are ready to hold.
-    #[error("{host} sent a list of refs of more than {limit} bytes")]
+    #[error("{host} sent a longer answer than is accepted")]
     TooLarge {
         /// The host.
         host: String,
-        /// The limit in bytes.
-        limit: u64,
     },
     /// The HTTP client could not be built.
     #[error("the HTTP client could not be set up: {0} (are the system's CA certificates installed?)")]

@@ -81,7 +81,7 @@ impl Session {
         if !content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted)) {
             return Err(NetError::NotGit { host, content_type: printable(&content_type) });
         }
-        Ok(Answer { session: self.clone(), response: Some(response), chunk: Bytes::new() })
+        Ok(Answer { session: self.clone(), response: Some(response), chunk: Bytes::new(), left: u64::MAX })
     }
 
     fn request(&self, method: Method, suffix: &str) -> Result<Request, NetError> {
@@ -127,24 +127,44 @@ pub struct Answer {
     /// `None` once its end was seen.
     response: Option<Response>,
     chunk: Bytes,
+    /// How many more bytes we are ready to take.
+    left: u64,
+}
+
+impl Answer {
+    /// Takes no more than `limit` bytes; reading on ends with [`NetError::TooLarge`].
+    #[must_use]
+    pub fn limited(self, limit: u64) -> Self {
+        let mut answer = self;
+        answer.left = limit;
+        answer
+    }
+
+    /// The next piece; `None` at the end.
+    fn next(&mut self) -> Result<Option<Bytes>, NetError> {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        let session = &self.session;
+        let limit = session.door().connect_timeout;
+        let told = |error: &reqwest::Error| NetError::from_client(error, session.url().authority(), limit);
+        let Some(chunk) = session.wait(async { response.chunk().await.map_err(|error| told(&error)) })? else {
+            self.response = None;
+            return Ok(None);
+        };
+        session.count_received(chunk.len());
+        match self.left.checked_sub(chunk.len() as u64) {
+            Some(left) => self.left = left,
+            None => return Err(session.failed(NetError::TooLarge { host: session.url().host().to_owned() })),
+        }
+        Ok(Some(chunk))
+    }
 }
 
 impl io::Read for Answer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
-            let Some(response) = &mut self.response else { return Ok(0) };
-            let session = &self.session;
-            let authority = || session.url().authority();
-            let limit = session.door().connect_timeout;
-            let next = session.wait(async {
-                response.chunk().await.map_err(|error| NetError::from_client(&error, authority(), limit))
-            });
-            match next.map_err(io::Error::other)? {
-                Some(chunk) => {
-                    session.count_received(chunk.len());
-                    self.chunk = chunk;
-                }
-                None => self.response = None,
+            match self.next().map_err(io::Error::other)? {
+                Some(chunk) => self.chunk = chunk,
+                None => return Ok(0),
             }
         }
         let read = buffer.len().min(self.chunk.len());

@@ -1,0 +1,94 @@
+//! What can go wrong with a repository, in words for the mirror's owner.
+
+use std::io;
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use crate::mirror::refs::BadObjectId;
+use crate::net::NetError;
+
+/// Why a git verb failed. No text holds a secret or a path of the machine.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The other machine, or the way to it.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// Another run has the repository.
+    #[error("the repository is in use by {holder}; gave up after {}", format_duration(*waited))]
+    Locked {
+        /// Who says to have it.
+        holder: String,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The name cannot be that of a repository under the root.
+    #[error("the repository name {name:?} is not allowed: {reason}")]
+    BadPath {
+        /// As it was given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nothing there, or something else.
+    #[error("there is no git repository {name:?}")]
+    NotARepository {
+        /// As it was given.
+        name: String,
+    },
+    /// Owned by another user, so that git's own safety rule forbids to use it.
+    #[error("the repository {name:?} belongs to another system user than the one sidemirror runs as")]
+    NotOurs {
+        /// As it was given.
+        name: String,
+    },
+    /// Something in the local repository that should be there is not.
+    #[error("the repository is damaged: {0}")]
+    Corrupt(String),
+    /// What was received cannot be kept.
+    #[error("the remote sent unusable objects: {0}")]
+    BadObjects(String),
+    /// What was received is not what git speaks.
+    #[error("the remote's answer was not understood: {0}")]
+    Protocol(String),
+    /// The push as a whole was turned down.
+    #[error("the push failed: {0}")]
+    PushFailed(String),
+    /// A name that git does not accept.
+    #[error("{0:?} is not a name that git accepts")]
+    BadName(String),
+    /// The file system.
+    #[error("could not {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The library.
+    #[error("could not {action}: {}", source.message())]
+    Library {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: git2::Error,
+    },
+}
+
+impl GitError {
+    /// For `map_err`: what was tried on the file system.
+    pub(super) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, source }
+    }
+
+    /// For `map_err`: what was tried with the library.
+    pub(super) fn library(action: &'static str) -> impl FnOnce(git2::Error) -> Self {
+        move |source| Self::Library { action, source }
+    }
+}
+
+impl From<BadObjectId> for GitError {
+    fn from(bad: BadObjectId) -> Self {
+        Self::Protocol(bad.to_string())
+    }
+}

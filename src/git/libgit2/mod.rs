@@ -1,0 +1,79 @@
+//! The engine that works in this process. It is quick to start and frugal while little moves.
+
+mod connectivity;
+mod download;
+mod listing;
+mod quarantine;
+mod send;
+mod subtransport;
+mod text;
+
+use git2::{Direction, Remote};
+
+pub(super) use subtransport::Subtransport;
+
+use super::{Engine, FarSide, GitError, Repository, Upstream, global};
+use crate::net::Session;
+
+/// libgit2 behind [`Engine`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Libgit2;
+
+impl Engine for Libgit2 {
+    fn name(&self) -> &'static str {
+        "libgit2"
+    }
+
+    fn fetch(
+        &self,
+        repository: &Repository,
+        session: &Session,
+        story: &mut dyn FnMut(&mut dyn Upstream),
+    ) -> Result<(), GitError> {
+        global::prepare()?;
+        // A handle of its own, because a download exchanges its object database for a while.
+        let handle = repository.reopen()?;
+        let mut remote = remote(&handle, session)?;
+        let connection = connect(&mut remote, Direction::Fetch, session)?;
+        story(&mut download::Reading::new(repository, session, &handle, connection)?);
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        repository: &Repository,
+        session: &Session,
+        story: &mut dyn FnMut(&mut dyn FarSide),
+    ) -> Result<(), GitError> {
+        global::prepare()?;
+        let mut remote = remote(&repository.handle, session)?;
+        let connection = connect(&mut remote, Direction::Push, session)?;
+        story(&mut send::Writing::new(session, connection)?);
+        Ok(())
+    }
+}
+
+type Connection<'repo, 'remote> = git2::RemoteConnection<'repo, 'remote, 'static>;
+
+/// The address is for libgit2's eyes only: it chooses the transport by its scheme. Where bytes really go is the
+/// session's to say.
+fn remote<'repo>(handle: &'repo git2::Repository, session: &Session) -> Result<Remote<'repo>, GitError> {
+    handle.remote_anonymous(&session.url().to_string()).map_err(|error| explained(session, &error))
+}
+
+fn connect<'repo, 'remote>(
+    remote: &'remote mut Remote<'repo>,
+    direction: Direction,
+    session: &Session,
+) -> Result<Connection<'repo, 'remote>, GitError> {
+    let _scope = subtransport::Scope::enter(session);
+    remote.connect_auth(direction, None, None).map_err(|error| explained(session, &error))
+}
+
+/// The session's own cause where there is one, since libgit2 keeps little of it.
+fn explained(session: &Session, error: &git2::Error) -> GitError {
+    match session.failure() {
+        Some(failure) => GitError::Net(failure),
+        None => GitError::Protocol(session.mask(error.message())),
+    }
+}

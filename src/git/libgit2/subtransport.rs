@@ -1,0 +1,187 @@
+//! libgit2's smart transport over a `net` session: one stream per request.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
+use git2::{Error, ErrorClass, ErrorCode};
+
+use super::text::TextReader;
+use crate::net::{Answer, NetError, Session, Upload};
+
+/// A body up to this size is kept and sent with its length, as git does; old proxies want one. A larger one is sent
+/// while it is made.
+const KEPT_BODY: usize = 1024 * 1024;
+
+/// What we are ready to read of a list of refs: two million refs.
+const LONGEST_LISTING: u64 = 256 * 1024 * 1024;
+
+thread_local! {
+    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+}
+
+/// While it lives, connections that libgit2 opens on this thread belong to the session. libgit2 has no other way to
+/// tell a transport whose run it serves.
+pub(super) struct Scope {
+    before: Option<Session>,
+}
+
+impl Scope {
+    pub(super) fn enter(session: &Session) -> Self {
+        Self { before: SESSION.replace(Some(session.clone())) }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        SESSION.replace(self.before.take());
+    }
+}
+
+/// One connection of libgit2's.
+pub(in crate::git) struct Subtransport {
+    session: Option<Session>,
+}
+
+impl Subtransport {
+    /// For the session whose scope this thread is in.
+    pub(in crate::git) fn of_this_thread() -> Self {
+        Self { session: SESSION.with_borrow(Clone::clone) }
+    }
+}
+
+impl SmartSubtransport for Subtransport {
+    /// Errors are raised here rather than at the making of the transport, where libgit2 would lose them.
+    fn action(&self, _url: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, Error> {
+        let session = self.session.as_ref().ok_or_else(|| refusal("no run has opened this connection"))?;
+        let list = |program: &str| {
+            let answer = session
+                .get(&format!("/info/refs?service={program}"), &format!("application/x-{program}-advertisement"));
+            answer.map(|answer| Listing(TextReader::new(answer.limited(LONGEST_LISTING)))).map_err(refusal)
+        };
+        let exchange = |program| Exchange { session: session.clone(), program, state: State::Kept(Vec::new()) };
+        Ok(match service {
+            Service::UploadPackLs => Box::new(list("git-upload-pack")?),
+            Service::ReceivePackLs => Box::new(list("git-receive-pack")?),
+            Service::UploadPack => Box::new(exchange("git-upload-pack")),
+            Service::ReceivePack => Box::new(exchange("git-receive-pack")),
+        })
+    }
+
+    fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The far side's list of refs.
+struct Listing(TextReader<Answer>);
+
+impl Read for Listing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(speakable)
+    }
+}
+
+impl Write for Listing {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A request that libgit2 writes in many pieces and then reads the answer of.
+struct Exchange {
+    session: Session,
+    program: &'static str,
+    state: State,
+}
+
+enum State {
+    Kept(Vec<u8>),
+    Sending(Upload),
+    Packs(Answer),
+    Report(TextReader<Answer>),
+    /// An error has been told.
+    Over,
+}
+
+impl Exchange {
+    fn path(&self) -> String {
+        format!("/{}", self.program)
+    }
+
+    fn content_type(&self, direction: &str) -> String {
+        format!("application/x-{}-{direction}", self.program)
+    }
+
+    fn take(&mut self, data: &[u8]) -> Result<(), NetError> {
+        match &mut self.state {
+            State::Kept(body) if body.len() + data.len() <= KEPT_BODY => body.extend_from_slice(data),
+            State::Kept(body) => {
+                let body = Bytes::from(std::mem::take(body));
+                let (request, result) = (self.content_type("request"), self.content_type("result"));
+                let mut upload = self.session.upload(&self.path(), &request, &result)?;
+                upload.write(body)?;
+                upload.write(Bytes::copy_from_slice(data))?;
+                self.state = State::Sending(upload);
+            }
+            State::Sending(upload) => upload.write(Bytes::copy_from_slice(data))?,
+            State::Packs(_) | State::Report(_) | State::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the request, if it has not ended.
+    fn ask(&mut self) -> Result<(), NetError> {
+        let (request, result) = (self.content_type("request"), self.content_type("result"));
+        let answer = match std::mem::replace(&mut self.state, State::Over) {
+            State::Kept(body) => self.session.post(&self.path(), &request, body, &result)?,
+            State::Sending(upload) => upload.finish()?,
+            answered => {
+                self.state = answered;
+                return Ok(());
+            }
+        };
+        self.state = match self.program {
+            "git-receive-pack" => State::Report(TextReader::new(answer)),
+            _ => State::Packs(answer),
+        };
+        Ok(())
+    }
+}
+
+impl Read for Exchange {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.ask().map_err(|error| speakable(io::Error::other(error)))?;
+        match &mut self.state {
+            State::Packs(answer) => answer.read(buffer).map_err(speakable),
+            State::Report(text) => text.read(buffer).map_err(speakable),
+            State::Kept(_) | State::Sending(_) | State::Over => Ok(0),
+        }
+    }
+}
+
+impl Write for Exchange {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.take(data).map_err(|error| speakable(io::Error::other(error)))?;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn refusal(error: impl ToString) -> Error {
+    Error::new(ErrorCode::GenericError, ErrorClass::Http, error.to_string().replace('\0', " "))
+}
+
+/// A null byte in an error's text would abort the process on its way through libgit2.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn speakable(error: io::Error) -> io::Error {
+    io::Error::other(error.to_string().replace('\0', " "))
+}

@@ -1,0 +1,214 @@
+//! Everything that can be wrong with the other side: each ends in time, with its own words and no secret.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use sidemirror::net::{Credentials, Deadline, DoorSettings, RemoteUrl};
+use tokio_util::sync::CancellationToken;
+
+use crate::server::PASSWORD;
+use crate::world::{World, list, mirror};
+
+fn impatient() -> DoorSettings {
+    DoorSettings { allow_local_network: true, stall_timeout: Duration::from_secs(1), ..DoorSettings::default() }
+}
+
+/// What a listing of `url` ends with.
+fn ending(world: &World, url: &str) -> String {
+    let session = world.session_to(url, CancellationToken::new());
+    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    assert!(!text.contains(PASSWORD), "{text}");
+    text
+}
+
+/// A server that does `serve` with each connection, for ever.
+fn hostile(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    port
+}
+
+#[test]
+fn what_the_server_refuses_is_told_apart() {
+    let world = World::new();
+    world.served("p.git");
+    let port = world.server.port;
+    let at = |path: &str| format!("http://127.0.0.1:{port}/{path}");
+    let deadline = Deadline::after(Duration::from_secs(60));
+    let session = |credentials| {
+        let url = RemoteUrl::parse(&at("p.git")).unwrap();
+        world.door.session(url, credentials, deadline, CancellationToken::new())
+    };
+    let failed = |credentials| list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
+    let wrong = failed(Some(Credentials::new("mirror", "wrong")));
+    assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password");
+    assert_eq!(failed(None), "HTTP 401: 127.0.0.1 asks for a user name and password, and the mirror has none");
+    assert_eq!(ending(&world, &at("none.git")), "repository not found (HTTP 404)");
+    assert_eq!(
+        ending(&world, &at("moved/p.git")),
+        format!(
+            "127.0.0.1 redirected to http://*****:*****@127.0.0.1:{port}/elsewhere.git (HTTP 301), and redirects are \
+             not followed; use that address in the mirror's URL"
+        )
+    );
+    let page = ending(&world, &at("page/p.git"));
+    assert_eq!(page, "127.0.0.1 did not answer like a git server (content type text/html)");
+}
+
+#[test]
+fn a_push_without_permission_is_denied() {
+    let world = World::new();
+    let far = world.served("p.git");
+    world.git(&far, &["config", "http.receivepack", "false"]);
+    let pushed =
+        sidemirror::git::push(&sidemirror::git::Libgit2, &world.ours("p.git"), &world.session("p.git"), |_| {
+            Ok::<_, sidemirror::git::GitError>(())
+        });
+    assert_eq!(pushed.unwrap_err().to_string(), "HTTP 403: 127.0.0.1 does not let this user do that");
+}
+
+#[test]
+fn what_cannot_be_reached_is_told_apart() {
+    let world = World::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let refused = ending(&world, &format!("http://127.0.0.1:{free}/p.git"));
+    assert_eq!(refused, format!("connection to 127.0.0.1:{free} refused"));
+    let unknown = ending(&world, "http://no-such-host.invalid/p.git");
+    assert_eq!(unknown, "could not resolve host no-such-host.invalid");
+    let not_tls = ending(&world, &format!("https://127.0.0.1:{}/p.git", world.server.port));
+    assert!(not_tls.starts_with(&format!("no secure connection to 127.0.0.1:{}: ", world.server.port)), "{not_tls}");
+}
+
+#[test]
+fn a_private_address_is_refused_by_number_and_by_name() {
+    let world = World::with(DoorSettings::default());
+    for (host, words) in [
+        ("127.0.0.1", "Requests to loopback addresses are not allowed (127.0.0.1)"),
+        ("[::1]", "Requests to loopback addresses are not allowed ([::1])"),
+        ("localhost", "Requests to loopback addresses are not allowed (localhost)"),
+        ("10.0.0.1", "Requests to the local network are not allowed (10.0.0.1)"),
+        ("169.254.169.254", "Requests to the link local network are not allowed (169.254.169.254)"),
+    ] {
+        assert_eq!(ending(&world, &format!("http://{host}/p.git")), words);
+    }
+    assert!(world.server.requests().is_empty());
+}
+
+#[test]
+fn a_silent_server_costs_the_stall_limit() {
+    let world = World::with(impatient());
+    let held = std::sync::Mutex::new(Vec::new());
+    let port = hostile(move |connection| held.lock().unwrap().push(connection));
+    let begun = Instant::now();
+    let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
+    assert_eq!(text, format!("127.0.0.1:{port} accepted the connection but sent nothing for 1s"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
+    let world = World::with(impatient());
+    let held = std::sync::Mutex::new(Vec::new());
+    let port = hostile(move |mut connection| {
+        let _ = connection.read(&mut [0; 4096]);
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
+        let _ = connection.write_all(format!("{head}001e# service=git-upload-pack\n0000").as_bytes());
+        held.lock().unwrap().push(connection);
+    });
+    let begun = Instant::now();
+    let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
+    assert_eq!(text, format!("127.0.0.1:{port} accepted the connection but sent nothing for 1s"));
+    assert!(begun.elapsed() < Duration::from_millis(1900), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_no_answer() {
+    let world = World::new();
+    let port = hostile(|mut connection| {
+        let _ = connection.read(&mut [0; 4096]);
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n";
+        let kind = "Content-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
+        let _ = connection.write_all(format!("{head}{kind}001e# service=git-upload-pack\n0000").as_bytes());
+    });
+    let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
+    assert!(text.starts_with(&format!("the connection to 127.0.0.1:{port} broke: ")), "{text}");
+}
+
+#[test]
+fn text_that_is_not_utf_8_harms_nobody() {
+    let world = World::new();
+    let port = hostile(|mut connection| {
+        let _ = connection.read(&mut [0; 4096]);
+        let id = "1".repeat(40);
+        let mut body = b"001e# service=git-upload-pack\n0000".to_vec();
+        let first = [format!("{id} refs/heads/caf").as_bytes(), b"\xe9\0agent=x ofs-delta\n"].concat();
+        let second = format!("{id} refs/heads/main\n").into_bytes();
+        for line in [first, second] {
+            body.extend(format!("{:04x}", line.len() + 4).into_bytes());
+            body.extend(line);
+        }
+        body.extend(b"0000");
+        let kind = "Content-Type: application/x-git-upload-pack-advertisement";
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{kind}\r\n\r\n", body.len());
+        let _ = connection.write_all(&[head.as_bytes(), &body].concat());
+    });
+    let session = world.session_to(&format!("http://127.0.0.1:{port}/p.git"), CancellationToken::new());
+    let found: Vec<_> = list(&world.ours("p.git"), &session).unwrap().refs.into_keys().collect();
+    assert_eq!(found, [sidemirror::mirror::refs::RefName::branch("main")]);
+}
+
+#[test]
+fn cancelling_ends_a_wait_at_once() {
+    let world = World::new();
+    let (seen, waiting) = std::sync::mpsc::channel();
+    let port = hostile(move |connection| seen.send(connection).unwrap());
+    let cancel = CancellationToken::new();
+    let session = world.session_to(&format!("http://127.0.0.1:{port}/p.git"), cancel.clone());
+    let canceller = std::thread::spawn(move || {
+        let held = waiting.recv().unwrap();
+        cancel.cancel();
+        (Instant::now(), held)
+    });
+    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    assert_eq!(text, "the run was cancelled");
+    let (cancelled, _held) = canceller.join().unwrap();
+    assert!(cancelled.elapsed() < Duration::from_secs(1), "{:?}", cancelled.elapsed());
+}
+
+#[test]
+fn the_run_ends_at_its_deadline() {
+    let world = World::new();
+    let held = std::sync::Mutex::new(Vec::new());
+    let port = hostile(move |connection| held.lock().unwrap().push(connection));
+    let url = RemoteUrl::parse(&format!("http://127.0.0.1:{port}/p.git")).unwrap();
+    let session = {
+        let _inside = world.runtime().enter();
+        let deadline = Deadline::after(Duration::from_millis(300));
+        world.door.session(url, None, deadline, CancellationToken::new())
+    };
+    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    assert_eq!(text, format!("the run took longer than 300ms and was ended while talking to 127.0.0.1:{port}"));
+}
+
+#[test]
+fn a_download_that_is_cancelled_leaves_nothing() {
+    let world = World::new();
+    let upstream = world.served("p.git");
+    world.commit(&upstream, "main", "one");
+    let ours = world.ours("p.git");
+    let cancel = CancellationToken::new();
+    let url = format!("http://127.0.0.1:{}/p.git", world.server.port);
+    let session = world.session_to(&url, cancel.clone());
+    let text = sidemirror::git::fetch(&sidemirror::git::Libgit2, &ours, &session, |upstream| {
+        cancel.cancel();
+        let wanted = upstream.advertisement().refs.clone();
+        upstream.download(&wanted, &sidemirror::git::Progress::default())
+    });
+    assert_eq!(text.unwrap_err().to_string(), "the run was cancelled");
+    world.assert_sound(&ours);
+    assert_eq!(std::fs::read_dir(ours.path().join("objects/pack")).unwrap().count(), 0);
+    mirror(&ours, &world.session("p.git")).unwrap();
+    assert_eq!(world.refs(ours.path()), world.refs(&upstream));
+}

@@ -1,0 +1,69 @@
+//! What things cost. Not run by default: `cargo test --test git_room figures -- --ignored --nocapture --test-threads 1`.
+
+use std::time::{Duration, Instant};
+
+use sidemirror::git::{Digest, Stamp};
+use sidemirror::mirror::refs::{RefChange, RefName};
+
+use crate::world::{World, list, mirror};
+
+fn median(times: usize, mut work: impl FnMut() -> Duration) -> Duration {
+    let mut taken: Vec<Duration> = (0..times).map(|_| work()).collect();
+    taken.sort();
+    taken[times / 2]
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
+#[test]
+#[ignore = "prints figures, proves nothing"]
+fn figures() {
+    let world = World::new();
+    let upstream = world.served("p.git");
+    let id = world.commit(&upstream, "main", "zero");
+    for number in 0..9 {
+        world.git(&upstream, &["update-ref", &format!("refs/heads/b{number}"), &id.to_string()]);
+    }
+    let ours = world.ours("p.git");
+    mirror(&ours, &world.session("p.git")).unwrap();
+
+    let probe = median(200, || {
+        timed(|| {
+            let far = list(&ours, &world.session("p.git")).unwrap();
+            let _ = (Digest::of_advertisement(&far), Stamp::take(&ours).unwrap());
+        })
+    });
+    println!("probe of 10 refs, git http-backend included: {probe:?}");
+    let stamp = median(200, || timed(|| drop(Stamp::take(&ours).unwrap())));
+    println!("local stamp: {stamp:?}");
+    let mut number = 0;
+    let changed = median(40, || {
+        number += 1;
+        world.commit(&upstream, "main", &format!("commit {number}"));
+        timed(|| drop(mirror(&ours, &world.session("p.git")).unwrap()))
+    });
+    println!("fetch of one commit, server included: {changed:?}");
+
+    let fresh = world.ours("fresh.git");
+    let (one, two) = (world.commit(fresh.path(), "x", "one"), world.commit(fresh.path(), "x", "two"));
+    world.git(fresh.path(), &["update-ref", "-d", "refs/heads/x"]);
+    let names: Vec<RefName> = (0..2000).map(|number| RefName::branch(&format!("many/{number}"))).collect();
+    let all = |make: &dyn Fn(&RefName) -> RefChange| names.iter().map(make).collect::<Vec<_>>();
+    let creations = all(&|name| RefChange::create(name.clone(), one));
+    println!("2,000 refs into a fresh repository: {:?}", timed(|| drop(fresh.apply(&creations).unwrap())));
+    let updates = all(&|name| RefChange::update(name.clone(), one, two));
+    println!("2,000 updates over packed refs: {:?}", timed(|| drop(fresh.apply(&updates).unwrap())));
+    let back = all(&|name| RefChange::update(name.clone(), two, one));
+    println!("2,000 updates of loose refs: {:?}", timed(|| drop(fresh.apply(&back).unwrap())));
+    let more: Vec<_> = (0..2000).map(|number| RefChange::create(RefName::tag(&format!("t{number}")), one)).collect();
+    println!("2,000 creations beside 2,000: {:?}", timed(|| drop(fresh.apply(&more).unwrap())));
+    let deletions = all(&|name| RefChange::delete(name.clone(), one));
+    println!("2,000 deletions: {:?}", timed(|| drop(fresh.apply(&deletions).unwrap())));
+    let left = fresh.read_refs(&["refs/"]).unwrap();
+    assert_eq!(left.len(), 2000);
+    println!("reading 2,000 loose refs: {:?}", timed(|| drop(fresh.read_refs(&["refs/"]).unwrap())));
+}

@@ -1,0 +1,124 @@
+//! Moving local refs, judged by git.
+
+use sidemirror::git::Repository;
+use sidemirror::mirror::refs::{ObjectId, RefChange, RefName};
+
+use crate::world::World;
+
+fn results(repository: &Repository, changes: &[RefChange]) -> Vec<Result<(), String>> {
+    repository.apply(changes).unwrap().into_iter().map(|outcome| outcome.result).collect()
+}
+
+/// A repository with objects and no refs.
+fn with_objects(world: &World) -> (Repository, ObjectId, ObjectId) {
+    let ours = world.ours("p.git");
+    let (one, two) = (world.commit(ours.path(), "x", "one"), world.commit(ours.path(), "x", "two"));
+    world.git(ours.path(), &["update-ref", "-d", "refs/heads/x"]);
+    (ours, one, two)
+}
+
+#[test]
+fn each_ref_moves_only_from_where_it_was_expected() {
+    let world = World::new();
+    let (ours, one, two) = with_objects(&world);
+    let name = |short| RefName::branch(short);
+    let create = |short| RefChange::create(name(short), one);
+    assert_eq!(results(&ours, &[create("a"), create("b"), create("c")]), [Ok(()), Ok(()), Ok(())]);
+    let done = results(
+        &ours,
+        &[
+            create("a"),
+            RefChange::update(name("a"), one, two),
+            RefChange::update(name("b"), two, one),
+            RefChange::update(name("none"), one, two),
+            RefChange::delete(name("b"), two),
+            RefChange::delete(name("c"), one),
+        ],
+    );
+    let lost = |why: &str| Err(format!("it was {why} by someone else meanwhile"));
+    let expected = [lost("created"), Ok(()), lost("changed"), lost("deleted"), lost("changed"), Ok(())];
+    assert_eq!(done, expected);
+    let refs = world.refs(ours.path());
+    assert_eq!(refs.into_iter().collect::<Vec<_>>(), [(name("a"), two), (name("b"), one)]);
+    world.assert_sound(&ours);
+}
+
+#[test]
+fn x_and_x_y_exclude_each_other_until_one_goes() {
+    let world = World::new();
+    let (ours, one, _) = with_objects(&world);
+    let create = |name: &str| RefChange::create(RefName::new(name), one);
+    let conflict = Err("Branch name conflicts with existing branch hierarchy".to_owned());
+    let fresh = [create("refs/heads/x/y"), create("refs/heads/x"), create("refs/heads/x-1"), create("refs/tags/t/u")];
+    assert_eq!(results(&ours, &fresh), [conflict.clone(), Ok(()), Ok(()), Ok(())]);
+    let tag_conflict = Err("Tag name conflicts with existing tag hierarchy".to_owned());
+    let later = [create("refs/heads/x/y"), create("refs/tags/t")];
+    assert_eq!(results(&ours, &later), [conflict, tag_conflict]);
+    let exchanged = [create("refs/heads/x/y"), RefChange::delete(RefName::branch("x"), one)];
+    assert_eq!(results(&ours, &exchanged), [Ok(()), Ok(())]);
+    world.assert_sound(&ours);
+}
+
+#[test]
+fn values_that_git_would_not_take_are_refused() {
+    let world = World::new();
+    let (ours, one, _) = with_objects(&world);
+    let tree: ObjectId = world.git(ours.path(), &["rev-parse", &format!("{one}^{{tree}}")]).parse().unwrap();
+    let nothing: ObjectId = "0123456789012345678901234567890123456789".parse().unwrap();
+    for with_refs in [false, true] {
+        let done = results(
+            &ours,
+            &[
+                RefChange::create(RefName::branch("tree"), tree),
+                RefChange::create(RefName::branch("missing"), nothing),
+                RefChange::create(RefName::new("refs/heads/a..b"), one),
+                RefChange::create(RefName::new("HEAD"), one),
+                RefChange::create(RefName::tag(if with_refs { "two" } else { "one" }), tree),
+            ],
+        );
+        let refusals: Vec<_> = done.iter().map(|result| result.as_ref().err().cloned().unwrap_or_default()).collect();
+        let expected = [
+            format!("a branch must point at a commit, and {tree} is a tree"),
+            format!("object {nothing} is missing"),
+            "git does not accept this name".to_owned(),
+            "git does not accept this name".to_owned(),
+            String::new(),
+        ];
+        assert_eq!(refusals, expected, "with refs: {with_refs}");
+    }
+    world.assert_sound(&ours);
+}
+
+#[test]
+fn the_first_refs_are_packed_as_git_packs_them() {
+    let world = World::new();
+    let (ours, one, two) = with_objects(&world);
+    let tag = world.git(ours.path(), &["tag", "-a", "-m", "annotated", "v1", &one.to_string()]);
+    assert_eq!(tag, "");
+    let tag: ObjectId = world.git(ours.path(), &["rev-parse", "v1"]).parse().unwrap();
+    world.git(ours.path(), &["update-ref", "-d", "refs/tags/v1"]);
+    let changes = [
+        RefChange::create(RefName::tag("v1"), tag),
+        RefChange::create(RefName::branch("main"), two),
+        RefChange::create(RefName::branch("a"), one),
+    ];
+    assert_eq!(results(&ours, &changes), [Ok(()), Ok(()), Ok(())]);
+    let written = std::fs::read_to_string(ours.path().join("packed-refs")).unwrap();
+    world.git(ours.path(), &["pack-refs", "--all"]);
+    assert_eq!(written, std::fs::read_to_string(ours.path().join("packed-refs")).unwrap());
+    assert!(!ours.path().join("packed-refs.lock").exists());
+    world.assert_sound(&ours);
+}
+
+#[test]
+fn symbolic_refs_are_not_read_and_head_is_set() {
+    let world = World::new();
+    let (ours, one, _) = with_objects(&world);
+    results(&ours, &[RefChange::create(RefName::branch("real"), one)]);
+    world.git(ours.path(), &["symbolic-ref", "refs/heads/alias", "refs/heads/real"]);
+    let read: Vec<_> = ours.read_refs(&[RefName::HEADS]).unwrap().into_keys().collect();
+    assert_eq!(read, [RefName::branch("real")]);
+    ours.set_head(&RefName::branch("real")).unwrap();
+    assert_eq!(ours.head().unwrap(), Some(RefName::branch("real")));
+    assert_eq!(world.git(ours.path(), &["symbolic-ref", "HEAD"]), "refs/heads/real");
+}
