@@ -1,0 +1,12 @@
+//! A process of ours against a real Redis and, where it matters, a real Ruby Sidekiq.
+
+mod foreign;
+mod life;
+mod lost_reply;
+mod poller;
+mod redis_server;
+mod rescue;
+mod ruby;
+mod shutdown;
+mod throughput;
+mod worker;

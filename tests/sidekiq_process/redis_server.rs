@@ -1,0 +1,80 @@
+//! A private redis-server on a free port, gone with the test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use redis::FromRedisValue;
+use sidemirror::connections::{Redis, RedisSettings};
+use tempfile::TempDir;
+
+pub struct RedisServer {
+    child: Child,
+    pub port: u16,
+    _folder: TempDir,
+    pub redis: Redis,
+}
+
+impl RedisServer {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The port is free until another test is quicker: then try again.
+        for _ in 0..10 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut child = Command::new("redis-server")
+                .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
+                .arg(port.to_string())
+                .arg("--dir")
+                .arg(folder.path())
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("redis-server is installed");
+            loop {
+                if child.try_wait().unwrap().is_some() {
+                    break;
+                }
+                if let Ok(redis) = connect(port).await {
+                    return Self { child, port, _folder: folder, redis };
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// Runs a command given as words.
+    pub async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        self.redis.query(&command).await.unwrap()
+    }
+
+    /// Pushes a payload as it is.
+    pub async fn push(&self, queue: &str, payload: &[u8]) {
+        self.redis.query::<()>(redis::cmd("LPUSH").arg(format!("queue:{queue}")).arg(payload)).await.unwrap();
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub async fn connect(port: u16) -> Result<Redis, sidemirror::connections::RedisError> {
+    Redis::connect(&RedisSettings::new(format!("redis://127.0.0.1:{port}/0").parse().unwrap())).await
+}
+
+/// Waits until `condition` holds, at most 60 seconds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while !condition().await {
+        assert!(std::time::Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
