@@ -8,15 +8,15 @@ use redis::FromRedisValue;
 use sidemirror::connections::{Redis, RedisSettings};
 use tempfile::TempDir;
 
-pub struct RedisServer {
+pub(crate) struct RedisServer {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     _folder: TempDir,
-    pub redis: Redis,
+    pub(crate) redis: Redis,
 }
 
 impl RedisServer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // The port is free until another test is quicker: then try again.
         for _ in 0..10 {
@@ -42,19 +42,19 @@ impl RedisServer {
         panic!("redis-server does not start");
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
     /// Runs a command given as words.
-    pub async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn run<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         self.redis.query(&command).await.unwrap()
     }
 
     /// Pushes a payload as it is.
-    pub async fn push(&self, queue: &str, payload: &[u8]) {
+    pub(crate) async fn push(&self, queue: &str, payload: &[u8]) {
         self.redis.query::<()>(redis::cmd("LPUSH").arg(format!("queue:{queue}")).arg(payload)).await.unwrap();
     }
 }
@@ -66,12 +66,12 @@ impl Drop for RedisServer {
     }
 }
 
-pub async fn connect(port: u16) -> Result<Redis, sidemirror::connections::RedisError> {
+pub(crate) async fn connect(port: u16) -> Result<Redis, sidemirror::connections::RedisError> {
     Redis::connect(&RedisSettings::new(format!("redis://127.0.0.1:{port}/0").parse().unwrap())).await
 }
 
 /// Waits until `condition` holds, at most 60 seconds.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !condition().await {
         assert!(std::time::Instant::now() < deadline, "never happened: {what}");

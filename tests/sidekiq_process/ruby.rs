@@ -14,7 +14,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// Runs a script with Sidekiq's client loaded; gives what it prints, which is JSON.
-pub async fn run(server: &RedisServer, name: &str, arguments: &[&str]) -> Value {
+pub(crate) async fn run(server: &RedisServer, name: &str, arguments: &[&str]) -> Value {
     let mut command = Command::new("/usr/bin/ruby");
     command.arg("-rsidekiq").arg("-rsidekiq/api").arg(script(name)).args(arguments).env("REDIS_URL", server.url());
     let output = tokio::task::spawn_blocking(move || command.stderr(Stdio::inherit()).output()).await.unwrap().unwrap();
@@ -23,10 +23,10 @@ pub async fn run(server: &RedisServer, name: &str, arguments: &[&str]) -> Value 
 }
 
 /// A Ruby Sidekiq process that serves one queue.
-pub struct Sidekiq(Child);
+pub(crate) struct Sidekiq(Child);
 
 impl Sidekiq {
-    pub async fn start(server: &RedisServer, queue: &str) -> Self {
+    pub(crate) async fn start(server: &RedisServer, queue: &str) -> Self {
         let child = Command::new("/usr/bin/sidekiq")
             .args(["-q", queue, "-c", "5", "-t", "2", "-e", "production", "-r"])
             .arg(script("ruby_worker.rb"))
@@ -39,7 +39,7 @@ impl Sidekiq {
     }
 
     /// Asks it to fetch no more.
-    pub fn quiet(&self) {
+    pub(crate) fn quiet(&self) {
         let process = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(process, rustix::process::Signal::TSTP).unwrap();
     }

@@ -14,19 +14,19 @@ use sidemirror::sidekiq::{
 
 /// What happened, in order.
 #[derive(Default)]
-pub struct Record {
-    pub started: AtomicUsize,
-    pub running: AtomicUsize,
-    pub most_running: AtomicUsize,
-    pub ended: Mutex<Vec<(String, Outcome)>>,
+pub(crate) struct Record {
+    pub(crate) started: AtomicUsize,
+    pub(crate) running: AtomicUsize,
+    pub(crate) most_running: AtomicUsize,
+    pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
 }
 
 impl Record {
-    pub fn count(&self, outcome: Outcome) -> usize {
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
         self.ended.lock().unwrap().iter().filter(|(_, ended)| *ended == outcome).count()
     }
 
-    pub fn started(&self) -> usize {
+    pub(crate) fn started(&self) -> usize {
         self.started.load(Ordering::SeqCst)
     }
 }
@@ -68,7 +68,7 @@ async fn behave(job: &Job) -> Result<(), JobFailure> {
     }
 }
 
-pub fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
+pub(crate) fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
     let queues = QueueSet::new(queues.iter().map(|(name, weight)| ((*name).to_owned(), *weight))).unwrap();
     let mut settings = Settings::new(concurrency, queues, Profile::V6_4);
     settings.timeout = Duration::from_secs(5);
@@ -76,7 +76,7 @@ pub fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
     settings
 }
 
-pub async fn start(redis: &Redis, settings: Settings) -> (Process, Arc<Record>) {
+pub(crate) async fn start(redis: &Redis, settings: Settings) -> (Process, Arc<Record>) {
     let record = Arc::new(Record::default());
     let registry = Registry::new().serve("Tested", Arc::new(Tested(Arc::clone(&record))));
     let process = Process::start(settings, redis.clone(), registry, Arc::clone(&record) as _).await.unwrap();
