@@ -1,5 +1,7 @@
 //! Pushing jobs, as Sidekiq's own client does.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::clock;
@@ -7,7 +9,7 @@ use super::profile::Profile;
 use crate::connections::{Redis, RedisError};
 
 /// A job that has an id but lies in no queue yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewJob {
     class: String,
     jid: String,
@@ -68,6 +70,13 @@ impl NewJob {
         fields.insert("created_at".to_owned(), profile.timestamp(now));
         fields.insert("enqueued_at".to_owned(), profile.timestamp(now));
         Value::Object(fields).to_string()
+    }
+}
+
+impl fmt::Debug for NewJob {
+    /// Without the arguments, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewJob({} {} for {})", self.class, self.jid, self.queue)
     }
 }
 

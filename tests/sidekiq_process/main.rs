@@ -5,6 +5,7 @@
 mod foreign;
 mod life;
 mod lost_reply;
+mod outage;
 mod poller;
 mod redis_server;
 mod rescue;
