@@ -40,8 +40,8 @@ struct Inner {
     shared: RwLock<ConnectionManager>,
 }
 
-/// Attempts to reconnect after the first, 0.1 s and more apart, before waiting commands are told.
-const RECONNECTS: usize = 2;
+/// Attempts to connect after the first, 0.1 s later, before waiting commands are told.
+const RECONNECTS: usize = 1;
 /// Commands that may wait for the shared connection's writer.
 const WRITE_QUEUE: usize = 1024;
 

@@ -1,5 +1,7 @@
 //! Pushing jobs, as Sidekiq's own client does.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::clock;
@@ -7,7 +9,7 @@ use super::profile::Profile;
 use crate::connections::{Redis, RedisError};
 
 /// A job that has an id but lies in no queue yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewJob {
     class: String,
     jid: String,
@@ -71,9 +73,16 @@ impl NewJob {
     }
 }
 
+impl fmt::Debug for NewJob {
+    /// Without the arguments, which may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewJob({} {} for {})", self.class, self.jid, self.queue)
+    }
+}
+
 /// 24 hexadecimal digits by chance, as Sidekiq makes them.
 fn new_jid() -> String {
-    rand::random::<[u8; 12]>().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:024x}", rand::random::<u128>() >> 32)
 }
 
 /// Puts jobs into queues.

@@ -43,17 +43,16 @@ pub(super) async fn run(core: Arc<Core>, jobs: TaskTracker) {
 /// One decision: what to do with a free slot, or how to wait for one.
 async fn turn(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
     core.lease.ensure().await?;
-    let slot = match core.hands.free_slot() {
-        Some(slot) => slot,
-        None => {
-            // Slots that wait at one queue are missing at another.
-            waits.unblock(core).await;
-            tokio::select! {
-                slot = core.hands.slot() => match slot { Some(slot) => slot, None => return Ok(()) },
-                arrival = waits.next() => return accept(core, jobs, arrival),
-                () = core.quiet.cancelled() => return Ok(()),
-                () = tokio::time::sleep(TURN) => return Ok(()),
-            }
+    let slot = if let Some(slot) = core.hands.free_slot() {
+        slot
+    } else {
+        // Slots that wait at one queue are missing at another.
+        waits.unblock(core).await;
+        tokio::select! {
+            slot = core.hands.slot() => match slot { Some(slot) => slot, None => return Ok(()) },
+            arrival = waits.next() => return accept(core, jobs, arrival),
+            () = core.quiet.cancelled() => return Ok(()),
+            () = tokio::time::sleep(TURN) => return Ok(()),
         }
     };
     match draw(core).await? {

@@ -13,7 +13,7 @@ use crate::connections::{Redis, RedisError};
 /// For so long what is known of other processes counts as true.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A queue whose process has gone is taken for served so long yet: it may be restarting.
-const GRACE: Duration = Duration::from_secs(120);
+const GRACE: Duration = Duration::from_mins(2);
 /// The first pause in drawing a queue that gave a foreign job, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pairs of class and queue that are warned of.

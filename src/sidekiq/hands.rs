@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::clock;
 
 /// A job that lies in our working list of `queue`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Fetched {
     pub(super) queue: Arc<str>,
     /// The original text: what is removed from the working list is compared byte by byte.
@@ -17,7 +17,7 @@ pub(super) struct Fetched {
 }
 
 /// A job that a slot is running.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Held {
     /// The slot's name, as the dashboard shows it.
     pub(super) slot: String,

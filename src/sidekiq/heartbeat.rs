@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::clock;
 use super::core::Core;
+use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use crate::connections::RedisError;
 
@@ -118,7 +119,11 @@ fn obey(core: &Core, signal: &str) {
         "TTIN" => {
             for held in core.hands.held() {
                 let age = clock::since(held.since).as_secs();
-                tracing::warn!(slot = held.slot, queue = %held.fetched.queue, seconds = age, "running");
+                let payload = Payload::parse(held.fetched.bytes).ok();
+                let field =
+                    |key: &str| payload.as_ref().and_then(|payload| payload.get::<String>(key)).unwrap_or_default();
+                let (class, jid) = (field("class"), field("jid"));
+                tracing::warn!(slot = held.slot, queue = %held.fetched.queue, ?class, ?jid, seconds = age, "running");
             }
         }
         _ => tracing::warn!("an unknown signal was left for this process"),

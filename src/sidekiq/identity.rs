@@ -15,8 +15,8 @@ impl Identity {
     pub fn new() -> Self {
         // Readers take the name apart at its colons.
         let hostname = gethostname::gethostname().to_string_lossy().replace(':', "-");
-        let nonce: String = rand::random::<[u8; 6]>().iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = format!("{hostname}:{}:{nonce}", std::process::id()).into();
+        let nonce = rand::random::<u64>() >> 16;
+        let text = format!("{hostname}:{}:{nonce:012x}", std::process::id()).into();
         Self { hostname: hostname.into(), text }
     }
 
@@ -71,15 +71,15 @@ pub(super) fn queue_key(queue: &str) -> String {
 /// Takes `working:queue:<queue>:<identity>` apart into the key `queue:<queue>` and the identity. Two forms of
 /// identity are in use: `host:pid:nonce`, and `host:pid` of older reliable fetchers.
 pub(super) fn parse_working_list(key: &str) -> Option<(&str, &str)> {
-    let list = key.strip_prefix("working:").filter(|list| list.starts_with("queue:"))?;
-    let (head, last) = list.rsplit_once(':')?;
+    let rest = key.strip_prefix("working:").filter(|rest| rest.starts_with("queue:"))?;
+    let (head, last) = rest.rsplit_once(':')?;
     let (before, middle) = head.rsplit_once(':')?;
     let split = match before.rsplit_once(':') {
         Some((queue, host)) if is_decimal(middle) && is_hex(last) && queue.starts_with("queue:") => {
-            (queue, &list[list.len() - host.len() - middle.len() - last.len() - 2..])
+            (queue, &rest[rest.len() - host.len() - middle.len() - last.len() - 2..])
         }
         _ if is_decimal(last) && before.starts_with("queue:") => {
-            (before, &list[list.len() - middle.len() - last.len() - 1..])
+            (before, &rest[rest.len() - middle.len() - last.len() - 1..])
         }
         _ => return None,
     };

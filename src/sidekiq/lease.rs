@@ -54,7 +54,6 @@ impl Lease {
 /// Keeps the lease as long as the process lives.
 pub(super) async fn keep(core: &Core) {
     loop {
-        core.observer.turn("lease");
         let pause = match core.lease.refresh().await {
             Ok(()) => REFRESH,
             Err(error) => {

@@ -55,8 +55,8 @@ pub trait Observer: Send + Sync {
     /// An execution has ended.
     fn job_finished(&self, _report: &JobReport<'_>) {}
 
-    /// A long-lived loop went round. `fetch`, `heartbeat`, `lease`, `rescue` and `poller` do so at least every
-    /// few seconds as long as they live.
+    /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue` and `poller` do so every two seconds while Redis
+    /// answers, and at least every half minute while it does not.
     fn turn(&self, _loop_name: &'static str) {}
 
     /// So many jobs of a dead process went back to `queue`.

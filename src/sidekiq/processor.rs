@@ -113,23 +113,24 @@ async fn conclude(
     settlement: Settlement,
     outcome: Outcome,
 ) -> (Outcome, Option<Fetched>) {
-    let (lay_there, next) = match settlement {
-        Settlement::Over => match fetch::acknowledge_and_draw(core, fetched).await {
+    let (lay_there, next) = if let Settlement::Over = settlement {
+        match fetch::acknowledge_and_draw(core, fetched).await {
             Ok(answer) => answer,
             Err(error) => {
                 fetch::lost(core, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
                 (settle_at_last(core, fetched, &settlement).await || !error.is_refusal(), None)
             }
-        },
-        _ => {
-            let lay_there = settle_at_last(core, fetched, &settlement).await;
-            let next = fetch::draw(core).await.unwrap_or_else(|error| {
+        }
+    } else {
+        let lay_there = settle_at_last(core, fetched, &settlement).await;
+        (
+            lay_there,
+            fetch::draw(core).await.unwrap_or_else(|error| {
                 fetch::lost(core, &error);
                 None
-            });
-            (lay_there, next)
-        }
+            }),
+        )
     };
     let outcome = match outcome {
         Outcome::Done | Outcome::Failed if !lay_there && core.hard_stop.is_cancelled() => Outcome::Returned,

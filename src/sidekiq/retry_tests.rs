@@ -20,7 +20,7 @@ fn failed(text: &str) -> Settlement {
 fn retried(text: &str) -> (String, f64) {
     match failed(text) {
         Settlement::Retry(text, due) => (String::from_utf8(text.to_vec()).unwrap(), due),
-        other => panic!("not retried but {other:?}"),
+        _ => panic!("not retried: {text}"),
     }
 }
 

@@ -73,6 +73,6 @@ pub struct DeadSettings {
 
 impl Default for DeadSettings {
     fn default() -> Self {
-        Self { max_jobs: 10_000, timeout: Duration::from_secs(180 * 24 * 60 * 60) }
+        Self { max_jobs: 10_000, timeout: Duration::from_hours(180 * 24) }
     }
 }

@@ -15,7 +15,7 @@ use super::settings::DeadSettings;
 use crate::connections::{Redis, RedisError};
 
 /// Where a job goes from the working list.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Settlement {
     /// It is over: done, or failed without anything to follow.
     Over,

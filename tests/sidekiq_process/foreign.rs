@@ -1,0 +1,64 @@
+//! A queue shared with another Sidekiq: its jobs are left to it.
+
+use sidemirror::sidekiq::Outcome;
+
+use crate::redis_server::{RedisServer, until};
+use crate::ruby::{self, Sidekiq};
+use crate::worker::{settings, start};
+
+#[tokio::test]
+async fn a_thousand_jobs_of_a_living_ruby_process_are_all_run_by_it() {
+    let server = RedisServer::start().await;
+    let ruby = Sidekiq::start(&server, "shared").await;
+    let (process, record) = start(&server.redis, settings(5, &[("shared", 1)])).await;
+    ruby::run(&server, "push_mixed.rb", &["1000", "200"]).await;
+    until("Ruby has run its jobs", async || server.run::<usize>(&["SCARD", "ran_by_ruby"]).await == 1000).await;
+    // Ruby knows our class too, as a forge does, and takes its share.
+    until("ours are done by somebody", async || {
+        record.count(Outcome::Done) + server.run::<usize>(&["SCARD", "ours_ran_by_ruby"]).await == 200
+    })
+    .await;
+    process.stop().await;
+    drop(ruby);
+    assert_eq!(record.count(Outcome::Failed), 0);
+    assert_eq!(server.run::<Vec<String>>(&["SDIFF", "pushed_for_ruby", "ran_by_ruby"]).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_foreign_job_goes_back_byte_for_byte() {
+    let server = RedisServer::start().await;
+    let ruby = Sidekiq::start(&server, "shared").await;
+    ruby.quiet();
+    until("Ruby is quiet", async || {
+        let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;
+        server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
+    })
+    .await;
+    let mut pushed: Vec<&[u8]> =
+        vec![br#"{"class":"RubyJob","x":1E5,"args":[]}"#, b"{ \"class\":\"RubyJob\",\"a\":\"\xff\" }"];
+    for payload in &pushed {
+        server.push("shared", payload).await;
+    }
+    let (process, record) = start(&server.redis, settings(5, &[("shared", 1)])).await;
+    until("each came and went more than once", async || record.count(Outcome::Foreign) >= 5).await;
+    process.stop().await;
+    let mut lying: Vec<Vec<u8>> = server.run(&["LRANGE", "queue:shared", "0", "-1"]).await;
+    lying.sort();
+    pushed.sort_unstable();
+    assert_eq!(lying, pushed);
+    assert_eq!(server.run::<usize>(&["EXISTS", "retry", "dead"]).await, 0);
+}
+
+#[tokio::test]
+async fn a_process_of_our_own_kind_does_not_count_as_the_one_that_serves_the_class() {
+    let server = RedisServer::start().await;
+    let (other, _) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("registered", async || server.run::<usize>(&["SCARD", "processes"]).await == 1).await;
+    other.quiet();
+    server.push("a", br#"{"class":"Unknown","args":[],"retry":3}"#).await;
+    let (process, record) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("failed", async || record.count(Outcome::Failed) == 1).await;
+    process.stop().await;
+    other.stop().await;
+    assert_eq!(server.run::<usize>(&["ZCARD", "retry"]).await, 1);
+}

@@ -1,0 +1,84 @@
+//! A process that serves the class `Tested`, whose first argument says what is to happen, and keeps a record.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sidemirror::connections::Redis;
+use sidemirror::sidekiq::{
+    Job, JobFailure, JobReport, Observer, Outcome, Perform, PollerSettings, Process, Profile, QueueSet, Registry,
+    Settings,
+};
+
+/// What happened, in order.
+#[derive(Default)]
+pub(crate) struct Record {
+    pub(crate) started: AtomicUsize,
+    pub(crate) running: AtomicUsize,
+    pub(crate) most_running: AtomicUsize,
+    pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
+}
+
+impl Record {
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
+        self.ended.lock().unwrap().iter().filter(|(_, ended)| *ended == outcome).count()
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Ordering::SeqCst)
+    }
+}
+
+impl Observer for Record {
+    fn job_finished(&self, report: &JobReport<'_>) {
+        self.ended.lock().unwrap().push((report.jid.to_owned(), report.outcome));
+    }
+}
+
+struct Tested(Arc<Record>);
+
+#[async_trait]
+impl Perform for Tested {
+    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+        self.0.started.fetch_add(1, Ordering::SeqCst);
+        let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.most_running.fetch_max(running, Ordering::SeqCst);
+        let result = behave(job).await;
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+}
+
+async fn behave(job: &Job) -> Result<(), JobFailure> {
+    match job.args()?.first().and_then(Value::as_str) {
+        Some("fail") => Err(JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") }),
+        Some("panic") => panic!("out of order"),
+        Some("nap") => {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(())
+        }
+        Some("until told") => {
+            job.cancelled().cancelled().await;
+            Err(JobFailure::new("Interrupted", "told to leave"))
+        }
+        Some("never") => std::future::pending().await,
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
+    let queues = QueueSet::new(queues.iter().map(|(name, weight)| ((*name).to_owned(), *weight))).unwrap();
+    let mut settings = Settings::new(concurrency, queues, Profile::V6_4);
+    settings.timeout = Duration::from_secs(5);
+    settings.poller = PollerSettings { own_interval: Some(Duration::from_millis(500)), ..PollerSettings::default() };
+    settings
+}
+
+pub(crate) async fn start(redis: &Redis, settings: Settings) -> (Process, Arc<Record>) {
+    let record = Arc::new(Record::default());
+    let registry = Registry::new().serve("Tested", Arc::new(Tested(Arc::clone(&record))));
+    let process = Process::start(settings, redis.clone(), registry, Arc::clone(&record) as _).await.unwrap();
+    (process, record)
+}
