@@ -48,7 +48,7 @@ impl Source {
             {
                 placed.push((
                     self.path.with_file_name(file.trim_matches('"')),
-                    [&self.module[..], &[name.clone()]].concat(),
+                    [&self.module[..], std::slice::from_ref(name)].concat(),
                 ));
             }
         }
