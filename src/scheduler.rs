@@ -14,9 +14,8 @@ use crate::connections::{Redis, RedisError};
 use crate::coordination::capacity::Slots;
 use crate::coordination::lease::{Attempt, Lease};
 use crate::coordination::run;
-use crate::jobs;
 use crate::mirror::capacity::Capacity;
-use crate::mirror::record::{Direction, MirrorId, MirrorKey};
+use crate::mirror::record::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, Status};
 use crate::sidekiq::{Client, NewJob};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
@@ -81,6 +80,8 @@ pub struct Scheduler {
     pub client: Client,
     /// Where to.
     pub queue: String,
+    /// What they are called.
+    pub class: &'static str,
     /// Who we are.
     pub identity: String,
     /// Told what happens.
@@ -175,9 +176,8 @@ impl Scheduler {
     /// Marks mirrors that have a slot scheduled and pushes their jobs, in this order: a job that arrived before
     /// its mark would be run, and then marked as waiting for good.
     async fn schedule(&self, slots: &Slots, ids: &[MirrorId]) -> Result<usize, TickError> {
-        let class = jobs::class_of(Direction::Pull);
         let jobs: Vec<NewJob> =
-            ids.iter().map(|id| NewJob::new(class, vec![id.0.into()]).queue(&self.queue).retry(false)).collect();
+            ids.iter().map(|id| NewJob::new(self.class, vec![id.0.into()]).queue(&self.queue).retry(false)).collect();
         let mark =
             |(id, job): (&MirrorId, &NewJob)| (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() });
         let events: Vec<_> = ids.iter().zip(&jobs).map(mark).collect();

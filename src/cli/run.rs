@@ -20,6 +20,7 @@ use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
 use crate::jobs::{self, Environment};
+use crate::mirror::record::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::sidekiq::{Client, DeadSettings, Identity, PollerSettings, Process, Settings};
@@ -125,6 +126,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             capacity: config.mirror.capacity,
             client: Client::new(redis, config.profile()),
             queue: config.queues.first().to_owned(),
+            class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
         };

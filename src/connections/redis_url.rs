@@ -45,6 +45,7 @@ impl FromStr for RedisUrl {
         }
         let server = match info.addr() {
             ConnectionAddr::Unix(path) => format!("{} (database {database})", path.display()),
+            ConnectionAddr::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}/{database}"),
             address => format!("{address}/{database}"),
         };
         Ok(Self { info, server: server.into() })

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sidemirror::connections::Redis;
 use sidemirror::sidekiq::{
-    Job, JobFailure, JobReport, Observer, Outcome, Perform, PollerSettings, Process, Profile, QueueSet, Registry,
-    Settings,
+    Identity, Job, JobFailure, JobReport, Observer, Outcome, Perform, PollerSettings, Process, Profile, QueueSet,
+    Registry, Settings,
 };
 
 /// What happened, in order.
@@ -79,6 +79,7 @@ pub(crate) fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
 pub(crate) async fn start(redis: &Redis, settings: Settings) -> (Process, Arc<Record>) {
     let record = Arc::new(Record::default());
     let registry = Registry::new().serve("Tested", Arc::new(Tested(Arc::clone(&record))));
-    let process = Process::start(settings, redis.clone(), registry, Arc::clone(&record) as _).await.unwrap();
+    let process =
+        Process::start(Identity::new(), settings, redis.clone(), registry, Arc::clone(&record) as _).await.unwrap();
     (process, record)
 }
