@@ -36,7 +36,7 @@ fn what_the_server_refuses_is_told_apart() {
     world.served("p.git");
     let port = world.server.port;
     let at = |path: &str| format!("http://127.0.0.1:{port}/{path}");
-    let deadline = Deadline::after(Duration::from_secs(60));
+    let deadline = Deadline::after(Duration::from_mins(1));
     let session = |credentials| {
         let url = RemoteUrl::parse(&at("p.git")).unwrap();
         world.door.session(url, credentials, deadline, CancellationToken::new())
@@ -113,8 +113,8 @@ fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
     let held = std::sync::Mutex::new(Vec::new());
     let port = hostile(move |mut connection| {
         let _ = connection.read(&mut [0; 4096]);
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
-        let _ = connection.write_all(format!("{head}001e# service=git-upload-pack\n0000").as_bytes());
+        let header = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
+        let _ = connection.write_all(format!("{header}001e# service=git-upload-pack\n0000").as_bytes());
         held.lock().unwrap().push(connection);
     });
     let begun = Instant::now();
@@ -173,8 +173,8 @@ fn cancelling_ends_a_wait_at_once() {
     });
     let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert_eq!(text, "the run was cancelled");
-    let (cancelled, _held) = canceller.join().unwrap();
-    assert!(cancelled.elapsed() < Duration::from_secs(1), "{:?}", cancelled.elapsed());
+    let (asked, _held) = canceller.join().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn configuration(folder: &Path, port: u16) -> String {
              listen 127.0.0.1:{port};
              location /moved/ {{ return 301 http://other:pass@127.0.0.1:{port}/elsewhere.git; }}
              location /page/ {{ default_type text/html; return 200 hello; }}
+             location /static/ {{ default_type application/x-git-upload-pack-advertisement; alias {at}/static/; }}
              location / {{
                auth_basic git; auth_basic_user_file {at}/htpasswd;
                fastcgi_pass unix:{at}/fcgi.sock; fastcgi_buffering off;
