@@ -212,3 +212,14 @@ fn a_download_that_is_cancelled_leaves_nothing() {
     mirror(&ours, &world.session("p.git")).unwrap();
     assert_eq!(world.refs(ours.path()), world.refs(&upstream));
 }
+
+#[test]
+fn no_more_is_read_than_the_reader_is_ready_for() {
+    let world = World::new();
+    let read = |limit| {
+        let answer = world.session("page").get("/p.git", "text/html").unwrap();
+        answer.limited(limit).read_to_end(&mut Vec::new())
+    };
+    assert_eq!(read(5).unwrap(), 5);
+    assert_eq!(read(4).unwrap_err().to_string(), "127.0.0.1 sent a longer answer than is accepted");
+}
