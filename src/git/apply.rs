@@ -19,12 +19,16 @@ impl Repository {
         if changes.len() > 1 && changes.iter().all(|change| change.old.is_none()) && self.has_no_refs()? {
             return self.pack_first_refs(changes);
         }
+        Ok(self.swap_each(changes))
+    }
+
+    pub(super) fn swap_each(&self, changes: &[RefChange]) -> Vec<RefOutcome> {
         let mut results = vec![Ok(()); changes.len()];
         let (deletions, others): (Vec<_>, Vec<_>) = (0..changes.len()).partition(|&at| changes[at].new.is_none());
         for at in deletions.into_iter().chain(others) {
             results[at] = self.swap(&changes[at]);
         }
-        Ok(changes.iter().cloned().zip(results).map(|(change, result)| RefOutcome { change, result }).collect())
+        changes.iter().cloned().zip(results).map(|(change, result)| RefOutcome { change, result }).collect()
     }
 
     fn swap(&self, change: &RefChange) -> Result<(), String> {

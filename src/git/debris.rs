@@ -10,7 +10,7 @@ use super::{GitError, Repository};
 
 /// A lock file younger than this may belong to a git process at work: git holds one for moments, and the longest
 /// packing of refs takes seconds.
-const SURELY_LEFT_BEHIND: Duration = Duration::from_secs(60);
+const SURELY_LEFT_BEHIND: Duration = Duration::from_mins(1);
 
 /// Removes what dead runs left, to be called by the holder of the repository's lock. `since` is when the first of them
 /// began, in seconds of Unix time.
@@ -30,7 +30,7 @@ pub(super) fn clear(repository: &Repository, since: u64) -> Result<bool, GitErro
             }
         }
         let mut clean = true;
-        for name in ["packed-refs.lock", "HEAD.lock", "config.lock"] {
+        for name in ["packed-refs.lock", "HEAD.lock", "config.lock", "shallow.lock"] {
             let path = repository.path().join(name);
             if let Ok(found) = fs::symlink_metadata(&path) {
                 clean &= settle(&path, &found, since)?;

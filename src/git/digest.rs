@@ -31,7 +31,7 @@ impl Digest {
     }
 
     fn finish(hash: Sha256) -> Self {
-        Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 }
 

@@ -57,10 +57,10 @@ impl<'a> PushMemory<'a> {
     }
 
     fn kept(&self, name: &RefName) -> RefName {
-        RefName::new(format!("{}{}", self.prefix, name.as_str().trim_start_matches("refs/")))
+        RefName::new(format!("{}{}", self.prefix, name.as_str().strip_prefix("refs/").unwrap_or(name.as_str())))
     }
 
     fn original(&self, kept: &RefName) -> RefName {
-        RefName::new(format!("refs/{}", kept.as_str().trim_start_matches(&self.prefix)))
+        RefName::new(format!("refs/{}", kept.as_str().strip_prefix(&self.prefix).unwrap_or(kept.as_str())))
     }
 }

@@ -20,10 +20,11 @@ impl Repository {
     /// Creates all refs of `changes` in a repository that has none.
     pub(super) fn pack_first_refs(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
         let path = self.path().join("packed-refs");
-        let lock = PackedRefsLock::take(self.path())?;
+        // Somebody else at the packed refs: then one by one, which needs no such lock.
+        let Some(lock) = PackedRefsLock::take(self.path())? else { return Ok(self.swap_each(changes)) };
         if !self.has_no_refs()? {
             drop(lock);
-            return self.apply(changes);
+            return Ok(self.swap_each(changes));
         }
         let (outcomes, accepted) = self.sort_out(changes);
         lock.replace(&path, &self.text(&accepted)?)?;
@@ -78,9 +79,13 @@ struct PackedRefsLock<'a> {
 }
 
 impl<'a> PackedRefsLock<'a> {
-    fn take(folder: &'a Path) -> Result<Self, GitError> {
-        let file = OpenOptions::new().write(true).create_new(true).open(folder.join("packed-refs.lock"));
-        Ok(Self { folder, file: file.map_err(GitError::io("lock packed-refs"))?, spent: false })
+    /// `None` if another process has it.
+    fn take(folder: &'a Path) -> Result<Option<Self>, GitError> {
+        match OpenOptions::new().write(true).create_new(true).open(folder.join("packed-refs.lock")) {
+            Ok(file) => Ok(Some(Self { folder, file, spent: false })),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(GitError::io("lock packed-refs")(error)),
+        }
     }
 
     /// Puts `text` in the place of `packed-refs`, so that it is either there whole or not at all.

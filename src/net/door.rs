@@ -31,7 +31,7 @@ impl Default for DoorSettings {
         Self {
             allow_local_network: false,
             connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
             user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
         }
     }

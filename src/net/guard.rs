@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// A kind of address that a mirror must not reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// 127.0.0.0/8, ::1.
+    /// 127.0.0.0/8, `::1`.
     #[error("Requests to loopback addresses are not allowed")]
     Loopback,
-    /// RFC 1918, fc00::/7, fec0::/10.
+    /// RFC 1918, `fc00::/7`, `fec0::/10`.
     #[error("Requests to the local network are not allowed")]
     LocalNetwork,
     /// 169.254.0.0/16 (where clouds keep their metadata), `fe80::/10`.
@@ -97,8 +97,8 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => Some(joined(high, low)),
-        [0x2002, high, low, ..] => Some(joined(high, low)),
+        | [0x64, 0xff9b, 0 | 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => Some(joined(high, low)),
         _ => None,
     }
 }

@@ -25,6 +25,8 @@ pub struct Upload {
     pieces: mpsc::Sender<Piece>,
     request: JoinHandle<Result<reqwest::Response, NetError>>,
     wanted: String,
+    /// Whether the request has ended before the upload did.
+    over: bool,
 }
 
 impl Session {
@@ -51,7 +53,7 @@ impl Session {
         })));
         let session = self.clone();
         let request = self.door().runtime.spawn(async move { session.execute(request).await });
-        Ok(Upload { session: self.clone(), pieces, request, wanted: wanted.to_owned() })
+        Ok(Upload { session: self.clone(), pieces, request, wanted: wanted.to_owned(), over: false })
     }
 }
 
@@ -82,6 +84,10 @@ impl Upload {
     fn early_answer(&mut self) -> NetError {
         let session = self.session.clone();
         let authority = session.url().authority();
+        if self.over {
+            let reason = "the upload had ended".to_owned();
+            return session.failure().unwrap_or(NetError::Broken { authority, reason });
+        }
         let answered = session.wait(async {
             let response = self.response().await?;
             session.accept(response, &self.wanted)
@@ -93,7 +99,9 @@ impl Upload {
     }
 
     async fn response(&mut self) -> Result<reqwest::Response, NetError> {
-        (&mut self.request).await.unwrap_or_else(|gone| {
+        let ended = (&mut self.request).await;
+        self.over = true;
+        ended.unwrap_or_else(|gone| {
             Err(NetError::Broken { authority: self.session.url().authority(), reason: gone.to_string() })
         })
     }

@@ -36,7 +36,7 @@ fn what_the_server_refuses_is_told_apart() {
     world.served("p.git");
     let port = world.server.port;
     let at = |path: &str| format!("http://127.0.0.1:{port}/{path}");
-    let deadline = Deadline::after(Duration::from_secs(60));
+    let deadline = Deadline::after(Duration::from_mins(1));
     let session = |credentials| {
         let url = RemoteUrl::parse(&at("p.git")).unwrap();
         world.door.session(url, credentials, deadline, CancellationToken::new())
@@ -113,8 +113,8 @@ fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
     let held = std::sync::Mutex::new(Vec::new());
     let port = hostile(move |mut connection| {
         let _ = connection.read(&mut [0; 4096]);
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
-        let _ = connection.write_all(format!("{head}001e# service=git-upload-pack\n0000").as_bytes());
+        let header = "HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n";
+        let _ = connection.write_all(format!("{header}001e# service=git-upload-pack\n0000").as_bytes());
         held.lock().unwrap().push(connection);
     });
     let begun = Instant::now();
@@ -173,8 +173,8 @@ fn cancelling_ends_a_wait_at_once() {
     });
     let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert_eq!(text, "the run was cancelled");
-    let (cancelled, _held) = canceller.join().unwrap();
-    assert!(cancelled.elapsed() < Duration::from_secs(1), "{:?}", cancelled.elapsed());
+    let (asked, _held) = canceller.join().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[test]
@@ -211,4 +211,15 @@ fn a_download_that_is_cancelled_leaves_nothing() {
     assert_eq!(std::fs::read_dir(ours.path().join("objects/pack")).unwrap().count(), 0);
     mirror(&ours, &world.session("p.git")).unwrap();
     assert_eq!(world.refs(ours.path()), world.refs(&upstream));
+}
+
+#[test]
+fn no_more_is_read_than_the_reader_is_ready_for() {
+    let world = World::new();
+    let read = |limit| {
+        let answer = world.session("page").get("/p.git", "text/html").unwrap();
+        answer.limited(limit).read_to_end(&mut Vec::new())
+    };
+    assert_eq!(read(5).unwrap(), 5);
+    assert_eq!(read(4).unwrap_err().to_string(), "127.0.0.1 sent a longer answer than is accepted");
 }

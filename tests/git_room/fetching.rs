@@ -1,10 +1,16 @@
 //! Fetching from a real server.
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener};
+use std::time::Duration;
 
-use sidemirror::git::{GitError, Libgit2, Progress, Transfer, fetch};
+use sidemirror::git::{Libgit2, Progress, Transfer, fetch};
 use sidemirror::mirror::refs::{Advertisement, Ancestry as _, RefName, Refs};
+use sidemirror::net::{Credentials, Deadline, RemoteUrl};
+use tokio_util::sync::CancellationToken;
 
+use crate::server::{PASSWORD, USER};
 use crate::world::{World, list, mirror};
 
 #[test]
@@ -107,18 +113,47 @@ fn several_downloads_go_over_one_connection() {
     assert!(connections.len() <= 2, "{:?}", world.server.requests());
 }
 
+/// Serves one branch and, whatever is asked, one pack.
+fn canned(commit: &str, pack: &[u8]) -> u16 {
+    let line = |text: &str| format!("{:04x}{text}", text.len() + 4);
+    let first = line(&format!("{commit} refs/heads/main\0agent=canned \n"));
+    let listing = format!("{}0000{first}0000", line("# service=git-upload-pack\n")).into_bytes();
+    let result = [line("NAK\n").as_bytes(), pack].concat();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut asked = [0; 4096];
+            while let Ok(read @ 1..) = connection.read(&mut asked) {
+                let listed = asked[..read].starts_with(b"GET");
+                let (kind, body) = if listed { ("advertisement", &listing) } else { ("result", &result) };
+                let kind = format!("Content-Type: application/x-git-upload-pack-{kind}");
+                let length = format!("Content-Length: {}\r\nConnection: close", body.len());
+                let head = format!("HTTP/1.1 200 OK\r\n{kind}\r\n{length}\r\n\r\n");
+                let _ = connection.write_all(&[head.as_bytes(), body].concat());
+                let _ = connection.shutdown(Shutdown::Write);
+            }
+        }
+    });
+    port
+}
+
 #[test]
 fn a_commit_without_its_tree_is_refused_and_leaves_nothing() {
     let world = World::new();
-    let upstream = world.served("broken.git");
-    world.commit(&upstream, "main", "one");
+    let upstream = world.served("whole.git");
+    let commit = world.commit(&upstream, "main", "one").to_string();
     let tree = world.git(&upstream, &["rev-parse", "main^{tree}"]);
+    world.git_with(&upstream, &["pack-objects", "canned"], &commit);
+    let mut files = std::fs::read_dir(&upstream).unwrap().map(|entry| entry.unwrap().path());
+    let pack = files.find(|path| path.extension().is_some_and(|kind| kind == "pack")).unwrap();
+    let port = canned(&commit, &std::fs::read(pack).unwrap());
+
     let ours = world.ours("p.git");
-    // A pack that lacks the tree, put on the server as the only pack that it can send.
-    let commit = world.git(&upstream, &["rev-parse", "main"]);
-    std::fs::remove_file(upstream.join("objects").join(&tree[..2]).join(&tree[2..])).unwrap();
-    let refused = mirror(&ours, &world.session("broken.git")).unwrap_err();
-    assert!(matches!(refused, GitError::Protocol(_) | GitError::BadObjects(_) | GitError::Net(_)), "{refused}");
+    let session = world.session_to(&format!("http://127.0.0.1:{port}/p.git"), CancellationToken::new());
+    let refused = mirror(&ours, &session).unwrap_err().to_string();
+    assert!(refused.starts_with("the remote sent unusable objects: incomplete history: "), "{refused}");
+    assert!(refused.contains(&tree[..7]), "{refused}");
     assert!(world.try_git(ours.path(), &["cat-file", "-e", &commit], "").is_none());
     assert!(world.refs(ours.path()).is_empty());
     world.assert_sound(&ours);
@@ -139,4 +174,28 @@ fn a_tree_with_a_git_folder_in_it_is_refused() {
     assert!(refused.ends_with("holds an entry named \".GIT\""), "{refused}");
     assert!(world.try_git(ours.path(), &["cat-file", "-e", &commit], "").is_none());
     world.assert_sound(&ours);
+}
+
+#[test]
+fn runs_at_the_same_time_do_not_take_each_others_login() {
+    let world = World::new();
+    let upstream = world.served("p.git");
+    world.commit(&upstream, "main", "one");
+    drop(world.ours("p.git"));
+    let url = format!("http://127.0.0.1:{}/p.git", world.server.port);
+    std::thread::scope(|threads| {
+        for number in 0..8 {
+            let (world, url) = (&world, &url);
+            threads.spawn(move || {
+                for round in 0..10 {
+                    let right = (number + round) % 2 == 0;
+                    let login = Credentials::new(USER, if right { PASSWORD } else { "wrong" });
+                    let deadline = Deadline::after(Duration::from_mins(1));
+                    let url = RemoteUrl::parse(url).unwrap();
+                    let session = world.door.session(url, Some(login), deadline, CancellationToken::new());
+                    assert_eq!(list(&world.ours("p.git"), &session).is_ok(), right);
+                }
+            });
+        }
+    });
 }

@@ -38,13 +38,25 @@ fn figures() {
         })
     });
     println!("probe of 10 refs, git http-backend included: {probe:?}");
+    let folder = upstream.ancestors().nth(2).unwrap().join("static/p.git/info");
+    std::fs::create_dir_all(&folder).unwrap();
+    let listed = world.git(&upstream, &["upload-pack", "--http-backend-info-refs", "."]);
+    std::fs::write(folder.join("refs"), format!("001e# service=git-upload-pack\n0000{listed}")).unwrap();
+    let fixed = median(500, || {
+        timed(|| {
+            list(&ours, &world.session("static/p.git")).unwrap();
+        })
+    });
+    println!("listing of 10 refs from a file: {fixed:?}");
     let stamp = median(200, || timed(|| drop(Stamp::take(&ours).unwrap())));
     println!("local stamp: {stamp:?}");
     let mut number = 0;
     let changed = median(40, || {
         number += 1;
         world.commit(&upstream, "main", &format!("commit {number}"));
-        timed(|| drop(mirror(&ours, &world.session("p.git")).unwrap()))
+        timed(|| {
+            mirror(&ours, &world.session("p.git")).unwrap();
+        })
     });
     println!("fetch of one commit, server included: {changed:?}");
 

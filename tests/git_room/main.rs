@@ -9,4 +9,5 @@ mod local_refs;
 mod probing;
 mod pushing;
 mod server;
+mod uploading;
 mod world;

@@ -33,7 +33,9 @@ fn each_of_the_four_conditions_counts() {
     assert!(!probe.unchanged(&far, &other, &stamp), "the rules changed");
 
     let moves: [&dyn Fn(); 5] = [
-        &|| drop(world.commit(ours.path(), "a/b", "two")),
+        &|| {
+            world.commit(ours.path(), "a/b", "two");
+        },
         &|| drop(world.git(ours.path(), &["pack-refs", "--all"])),
         &|| drop(world.git(ours.path(), &["update-ref", "-d", "refs/heads/a/b"])),
         &|| ours.set_head(&RefName::branch("else")).unwrap(),

@@ -28,7 +28,7 @@ impl GitServer {
         fs::write(folder.join("nginx.conf"), configuration(folder, port)).unwrap();
         let socket = format!("unix:{}", folder.join("fcgi.sock").display());
         let mut server = Self { port, folder: folder.to_owned(), children: Vec::new() };
-        server.spawn("fcgiwrap", &["-c", "4", "-s", &socket]);
+        server.spawn("fcgiwrap", &["-s", &socket]);
         wait_for("fcgiwrap", || folder.join("fcgi.sock").exists());
         let (prefix, file) = (folder.display().to_string(), folder.join("nginx.conf").display().to_string());
         server.spawn("/usr/sbin/nginx", &["-p", &prefix, "-c", &file]);
@@ -76,7 +76,7 @@ fn wait_for(what: &str, ready: impl Fn() -> bool) {
 fn configuration(folder: &Path, port: u16) -> String {
     let at = folder.display();
     let mut text = format!(
-        "daemon off; pid {at}/nginx.pid; error_log {at}/error.log; worker_processes 1; user root;
+        "daemon off; master_process off; pid {at}/nginx.pid; error_log {at}/error.log; user root;
          events {{}}
          http {{
            log_format short '$request_method $request_uri $status $connection'; access_log {at}/access.log short;
@@ -85,6 +85,7 @@ fn configuration(folder: &Path, port: u16) -> String {
              listen 127.0.0.1:{port};
              location /moved/ {{ return 301 http://other:pass@127.0.0.1:{port}/elsewhere.git; }}
              location /page/ {{ default_type text/html; return 200 hello; }}
+             location /static/ {{ default_type application/x-git-upload-pack-advertisement; alias {at}/static/; }}
              location / {{
                auth_basic git; auth_basic_user_file {at}/htpasswd;
                fastcgi_pass unix:{at}/fcgi.sock; fastcgi_buffering off;

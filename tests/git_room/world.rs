@@ -49,7 +49,7 @@ impl World {
 
     pub(crate) fn session_to(&self, url: &str, cancel: CancellationToken) -> Session {
         let credentials = Credentials::new(USER, PASSWORD);
-        let deadline = Deadline::after(Duration::from_secs(60));
+        let deadline = Deadline::after(Duration::from_mins(1));
         self.door.session(RemoteUrl::parse(url).unwrap(), Some(credentials), deadline, cancel)
     }
 

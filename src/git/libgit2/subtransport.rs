@@ -176,6 +176,7 @@ impl Write for Exchange {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refusal(error: impl ToString) -> Error {
     Error::new(ErrorCode::GenericError, ErrorClass::Http, error.to_string().replace('\0', " "))
 }
