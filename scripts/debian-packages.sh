@@ -17,12 +17,18 @@ install_missing() {
 }
 
 apt_install() {
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120)
-    as_root "${apt[@]}" update
-    as_root "${apt[@]}" install --no-install-recommends "$@" >/dev/null
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -o DPkg::Lock::Timeout=120) log
+    log=$(mktemp)
+    if ! { as_root "${apt[@]}" update && as_root "${apt[@]}" install --no-install-recommends "$@"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        rm "$log"
+        return 1
+    fi
+    rm "$log"
 }
 
-# Debian starts a server as soon as it is installed, unless this file forbids it.
+# Debian starts a server as soon as it is installed, unless this file forbids it, and again at each boot, unless it is
+# disabled. These packages name their units like themselves.
 without_starting_services() (
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
@@ -31,6 +37,10 @@ without_starting_services() (
         as_root chmod 755 "$policy"
     fi
     "$@"
+    shift
+    for package in "$@"; do
+        as_root systemctl disable --quiet "$package.service" "$package.socket" 2>/dev/null || true
+    done
 )
 
 as_root() {

@@ -26,6 +26,8 @@ impl Process {
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
         let child = command
+            // What an interrupted run leaves behind is known by the folder that it works in (scripts/test).
+            .current_dir(log.parent().unwrap())
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
