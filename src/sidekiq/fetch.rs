@@ -13,6 +13,8 @@ use super::hands::{Fetched, Slot};
 use super::identity::queue_key;
 use super::outage::PAUSE;
 use super::processor;
+use super::settle::Settlement;
+use super::shared_queue;
 use super::waits::Waits;
 use crate::connections::RedisError;
 
@@ -67,11 +69,10 @@ async fn turn(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits) -> Result
 /// All queues were empty a moment ago.
 async fn idle(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
     let now = Instant::now();
-    let names: Vec<&Arc<str>> = core.settings.queues.names().collect();
-    let pause_ends = names.iter().filter_map(|queue| core.foreign.paused_until(queue)).min();
-    let open: Vec<&Arc<str>> = names.into_iter().filter(|queue| core.foreign.paused_until(queue).is_none()).collect();
-
-    let mut longest = pause_ends.map_or(TURN, |end| end.saturating_duration_since(now)).min(TURN);
+    let queues = &core.settings.queues;
+    let open: Vec<&Arc<str>> = queues.names().filter(|queue| core.foreign.next_look(queue).is_none()).collect();
+    let next_look = queues.names().filter_map(|queue| core.foreign.next_look(queue)).min();
+    let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
     if core.hands.free() + 1 + waits.len() >= open.len() {
         let mut slot = Some(slot);
         for queue in open {
@@ -82,6 +83,7 @@ async fn idle(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits, slot: Slo
             }
         }
     } else {
+        drop(slot);
         waits.unblock(core).await;
         longest = longest.min(ROUND);
     }
@@ -128,8 +130,9 @@ pub(super) async fn draw(core: &Core) -> Result<Option<Fetched>, RedisError> {
 /// whether the job still lay in our list.
 pub(super) async fn acknowledge_and_draw(core: &Core, over: &Fetched) -> Result<(bool, Option<Fetched>), RedisError> {
     let order = order(core);
-    let Some((first, others)) = order.split_first() else {
-        return Ok((core.settle(over, &super::settle::Settlement::Over).await?, None));
+    let (first, others) = match order.split_first() {
+        Some((first, others)) if core.foreign.next_look(first).is_none() => (first, others),
+        _ => return Ok((core.settle(over, &Settlement::Over).await?, draw_or_lose(core, &order).await)),
     };
     let mut commands = redis::pipe();
     commands.cmd("LREM").arg(core.identity.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
@@ -137,24 +140,42 @@ pub(super) async fn acknowledge_and_draw(core: &Core, over: &Fetched) -> Result<
     let (removed, next): (u32, Option<Vec<u8>>) = core.redis.pipeline(&commands).await?;
     let next = match next {
         Some(bytes) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
-        // The acknowledgement is made, so an error now concerns the fetch alone.
-        None => draw_from(core, others).await.unwrap_or_else(|error| {
-            lost(core, &error);
-            None
-        }),
+        None => draw_or_lose(core, others).await,
     };
     Ok((removed > 0, next))
 }
 
+/// Draws for a slot that has just settled its job: an error now concerns the fetch alone.
+pub(super) async fn draw_next(core: &Core) -> Option<Fetched> {
+    draw_or_lose(core, &order(core)).await
+}
+
+async fn draw_or_lose(core: &Core, order: &[&Arc<str>]) -> Option<Fetched> {
+    draw_from(core, order).await.unwrap_or_else(|error| {
+        lost(core, &error);
+        None
+    })
+}
+
 async fn draw_from(core: &Core, order: &[&Arc<str>]) -> Result<Option<Fetched>, RedisError> {
     for queue in order {
-        let mut command = redis::cmd("RPOPLPUSH");
-        command.arg(queue_key(queue)).arg(core.identity.working_list(queue));
-        if let Some(bytes) = core.redis.query::<Option<Vec<u8>>>(&command).await? {
-            return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into() }));
+        let fetched = match core.foreign.next_look(queue) {
+            None => take_next(core, queue).await?,
+            Some(_) => shared_queue::pick(core, queue).await?,
+        };
+        if fetched.is_some() {
+            return Ok(fetched);
         }
     }
     Ok(None)
+}
+
+/// Takes the next job of a queue, whatever its class.
+pub(super) async fn take_next(core: &Core, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
+    let mut command = redis::cmd("RPOPLPUSH");
+    command.arg(queue_key(queue)).arg(core.identity.working_list(queue));
+    let bytes: Option<Vec<u8>> = core.redis.query(&command).await?;
+    Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }
 
 /// The queues to draw from now: none if nothing may be fetched.
@@ -163,6 +184,7 @@ fn order(core: &Core) -> Vec<&Arc<str>> {
         return Vec::new();
     }
     let mut order = core.settings.queues.draw();
-    order.retain(|queue| core.foreign.paused_until(queue).is_none());
+    let now = Instant::now();
+    order.retain(|queue| core.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

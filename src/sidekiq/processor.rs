@@ -47,10 +47,7 @@ async fn run(core: &Core, fetched: &Fetched) -> Option<Fetched> {
     let job = Job::new(payload, &fetched.queue, core.hard_stop.clone());
     let latency = job.latency();
     let (settlement, outcome) = match core.registry.find(job.class()) {
-        Some(work) => {
-            core.foreign.ours_came_from(&fetched.queue);
-            perform(core, work.as_ref(), &job).await
-        }
+        Some(work) => perform(core, work.as_ref(), &job).await,
         None => foreign(core, fetched, &job).await,
     };
     let (outcome, next) = conclude(core, fetched, settlement, outcome).await;
@@ -123,14 +120,7 @@ async fn conclude(
             }
         }
     } else {
-        let lay_there = settle_at_last(core, fetched, &settlement).await;
-        (
-            lay_there,
-            fetch::draw(core).await.unwrap_or_else(|error| {
-                fetch::lost(core, &error);
-                None
-            }),
-        )
+        (settle_at_last(core, fetched, &settlement).await, fetch::draw_next(core).await)
     };
     let outcome = match outcome {
         Outcome::Done | Outcome::Failed if !lay_there && core.hard_stop.is_cancelled() => Outcome::Returned,
