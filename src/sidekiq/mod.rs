@@ -27,8 +27,8 @@
 
 mod client;
 mod clock;
-mod core;
 mod dead;
+mod engine;
 mod fetch;
 mod foreign;
 mod hands;

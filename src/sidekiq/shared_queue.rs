@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use redis::Script;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::fetch;
 use super::hands::Fetched;
 use super::identity::queue_key;
@@ -24,30 +24,30 @@ static PICK: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Picks the next job of ours, if one lies near enough to the end of the queue.
-pub(super) async fn pick(core: &Core, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
-    if !core.foreign.is_served(queue).await? {
-        core.foreign.forget(queue);
-        return fetch::take_next(core, queue).await;
+pub(super) async fn pick(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
+    if !engine.foreign.is_served(queue).await? {
+        engine.foreign.forget(queue);
+        return fetch::take_next(engine, queue).await;
     }
     let key = queue_key(queue);
-    let texts: Vec<Vec<u8>> = core.redis.query(redis::cmd("LRANGE").arg(&key).arg(-REACH).arg(-1)).await?;
+    let texts: Vec<Vec<u8>> = engine.redis.query(redis::cmd("LRANGE").arg(&key).arg(-REACH).arg(-1)).await?;
     if texts.is_empty() {
-        core.foreign.forget(queue);
+        engine.foreign.forget(queue);
         return Ok(None);
     }
-    for bytes in texts.into_iter().rev().filter(|bytes| is_ours(core, bytes)) {
+    for bytes in texts.into_iter().rev().filter(|bytes| is_ours(engine, bytes)) {
         let mut script = PICK.key(&key);
-        script.key(core.identity.working_list(queue)).arg(&bytes[..]);
-        if core.redis.invoke::<u32>(&script).await? == 1 {
-            core.foreign.found_ours(queue);
+        script.key(engine.identity.working_list(queue)).arg(&bytes[..]);
+        if engine.redis.invoke::<u32>(&script).await? == 1 {
+            engine.foreign.found_ours(queue);
             return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into() }));
         }
     }
-    core.foreign.pause(queue);
+    engine.foreign.pause(queue);
     Ok(None)
 }
 
-fn is_ours(core: &Core, bytes: &[u8]) -> bool {
+fn is_ours(engine: &Engine, bytes: &[u8]) -> bool {
     let class = Payload::parse(bytes.to_vec()).ok().and_then(|payload| payload.get::<String>("class"));
-    class.is_some_and(|class| core.registry.find(&class).is_some())
+    class.is_some_and(|class| engine.registry.find(&class).is_some())
 }
