@@ -66,8 +66,11 @@ async fn turn(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Re
     }
 }
 
-/// All queues were empty a moment ago.
+/// All queues were empty a moment ago, or we have become quiet.
 async fn idle(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
+    if engine.quiet.is_cancelled() {
+        return Ok(());
+    }
     let now = Instant::now();
     let queues = &engine.settings.queues;
     let open: Vec<&Arc<str>> = queues.names().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
