@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::TaskTracker;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::hands::{Fetched, Slot};
 use super::identity::queue_key;
 use super::outage::PAUSE;
 use super::processor;
+use super::settle::Settlement;
+use super::shared_queue;
 use super::waits::Waits;
 use crate::connections::RedisError;
 
@@ -22,147 +24,173 @@ const ROUND: Duration = Duration::from_millis(50);
 const TURN: Duration = Duration::from_secs(2);
 
 /// Keeps every slot at work until the process is quiet. Jobs run as tasks of `jobs`.
-pub(super) async fn run(core: Arc<Core>, jobs: TaskTracker) {
+pub(super) async fn run(engine: Arc<Engine>, jobs: TaskTracker) {
     let mut waits = Waits::default();
-    while !core.quiet.is_cancelled() {
-        core.observer.turn("fetch");
-        match turn(&core, &jobs, &mut waits).await {
-            Ok(()) => core.outage.worked(),
+    while !engine.quiet.is_cancelled() {
+        engine.observer.turn("fetch");
+        match turn(&engine, &jobs, &mut waits).await {
+            Ok(()) => engine.outage.worked(),
             Err(error) => {
-                lost(&core, &error);
+                lost(&engine, &error);
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
-                    () = core.quiet.cancelled() => {}
+                    () = engine.quiet.cancelled() => {}
                 }
             }
         }
     }
-    waits.end(&core).await;
+    waits.end(&engine).await;
 }
 
 /// One decision: what to do with a free slot, or how to wait for one.
-async fn turn(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
-    core.lease.ensure().await?;
-    let slot = if let Some(slot) = core.hands.free_slot() {
+async fn turn(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
+    engine.lease.ensure().await?;
+    let slot = if let Some(slot) = engine.hands.free_slot() {
         slot
     } else {
         // Slots that wait at one queue are missing at another.
-        waits.unblock(core).await;
+        waits.unblock(engine).await;
         tokio::select! {
-            slot = core.hands.slot() => match slot { Some(slot) => slot, None => return Ok(()) },
-            arrival = waits.next() => return accept(core, jobs, arrival),
-            () = core.quiet.cancelled() => return Ok(()),
+            slot = engine.hands.slot() => match slot { Some(slot) => slot, None => return Ok(()) },
+            arrival = waits.next() => return accept(engine, jobs, arrival),
+            () = engine.quiet.cancelled() => return Ok(()),
             () = tokio::time::sleep(TURN) => return Ok(()),
         }
     };
-    match draw(core).await? {
+    match draw(engine).await? {
         Some(fetched) => {
-            start(core, jobs, slot, fetched);
+            start(engine, jobs, slot, fetched);
             Ok(())
         }
-        None => idle(core, jobs, waits, slot).await,
+        None => idle(engine, jobs, waits, slot).await,
     }
 }
 
-/// All queues were empty a moment ago.
-async fn idle(core: &Arc<Core>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
+/// All queues were empty a moment ago, or we have become quiet.
+async fn idle(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
+    if engine.quiet.is_cancelled() {
+        return Ok(());
+    }
     let now = Instant::now();
-    let names: Vec<&Arc<str>> = core.settings.queues.names().collect();
-    let pause_ends = names.iter().filter_map(|queue| core.foreign.paused_until(queue)).min();
-    let open: Vec<&Arc<str>> = names.into_iter().filter(|queue| core.foreign.paused_until(queue).is_none()).collect();
-
-    let mut longest = pause_ends.map_or(TURN, |end| end.saturating_duration_since(now)).min(TURN);
-    if core.hands.free() + 1 + waits.len() >= open.len() {
+    let queues = &engine.settings.queues;
+    let open: Vec<&Arc<str>> = queues.names().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
+    let next_look = queues.names().filter_map(|queue| engine.foreign.next_look(queue)).min();
+    let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
+    if engine.hands.free() + 1 + waits.len() >= open.len() {
         let mut slot = Some(slot);
         for queue in open {
             if !waits.watch(queue)
-                && let Some(slot) = slot.take().or_else(|| core.hands.free_slot())
+                && let Some(slot) = slot.take().or_else(|| engine.hands.free_slot())
             {
-                waits.park(core, queue, slot).await?;
+                waits.park(engine, queue, slot).await?;
             }
         }
     } else {
-        waits.unblock(core).await;
+        drop(slot);
+        waits.unblock(engine).await;
         longest = longest.min(ROUND);
     }
     tokio::select! {
-        arrival = waits.next() => accept(core, jobs, arrival),
-        () = core.quiet.cancelled() => Ok(()),
+        arrival = waits.next() => accept(engine, jobs, arrival),
+        () = engine.quiet.cancelled() => Ok(()),
         () = tokio::time::sleep(longest) => Ok(()),
     }
 }
 
 /// A blocking wait has ended.
 fn accept(
-    core: &Arc<Core>,
+    engine: &Arc<Engine>,
     jobs: &TaskTracker,
     arrival: Result<Option<(Slot, Fetched)>, RedisError>,
 ) -> Result<(), RedisError> {
     if let Some((slot, fetched)) = arrival? {
-        start(core, jobs, slot, fetched);
+        start(engine, jobs, slot, fetched);
     }
     Ok(())
 }
 
-fn start(core: &Arc<Core>, jobs: &TaskTracker, slot: Slot, fetched: Fetched) {
+fn start(engine: &Arc<Engine>, jobs: &TaskTracker, slot: Slot, fetched: Fetched) {
     slot.hold(fetched.clone());
-    let core = Arc::clone(core);
+    let engine = Arc::clone(engine);
     jobs.spawn(async move {
-        let ended = core.ended.clone();
-        ended.run_until_cancelled(processor::work(core, slot, fetched)).await
+        let ended = engine.ended.clone();
+        ended.run_until_cancelled(processor::work(engine, slot, fetched)).await
     });
 }
 
 /// A fetch got no reply; it may have moved a job all the same.
-pub(super) fn lost(core: &Core, error: &RedisError) {
-    core.outage.failed("fetching", error);
-    core.reply_lost.notify_one();
+pub(super) fn lost(engine: &Engine, error: &RedisError) {
+    engine.outage.failed("fetching", error);
+    engine.reply_lost.notify_one();
 }
 
 /// Takes the next job from the first queue that has one, in the order of one draw.
-pub(super) async fn draw(core: &Core) -> Result<Option<Fetched>, RedisError> {
-    draw_from(core, &order(core)).await
+pub(super) async fn draw(engine: &Engine) -> Result<Option<Fetched>, RedisError> {
+    draw_from(engine, &order(engine)).await
 }
 
 /// Acknowledges a job that is over and draws the next: one round trip if the first queue drawn has one. Also tells
 /// whether the job still lay in our list.
-pub(super) async fn acknowledge_and_draw(core: &Core, over: &Fetched) -> Result<(bool, Option<Fetched>), RedisError> {
-    let order = order(core);
-    let Some((first, others)) = order.split_first() else {
-        return Ok((core.settle(over, &super::settle::Settlement::Over).await?, None));
+pub(super) async fn acknowledge_and_draw(
+    engine: &Engine,
+    over: &Fetched,
+) -> Result<(bool, Option<Fetched>), RedisError> {
+    let order = order(engine);
+    let (first, others) = match order.split_first() {
+        Some((first, others)) if engine.foreign.next_look(first).is_none() => (first, others),
+        _ => return Ok((engine.settle(over, &Settlement::Over).await?, draw_or_lose(engine, &order).await)),
     };
     let mut commands = redis::pipe();
-    commands.cmd("LREM").arg(core.identity.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
-    commands.cmd("RPOPLPUSH").arg(queue_key(first)).arg(core.identity.working_list(first));
-    let (removed, next): (u32, Option<Vec<u8>>) = core.redis.pipeline(&commands).await?;
+    commands.cmd("LREM").arg(engine.identity.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
+    commands.cmd("RPOPLPUSH").arg(queue_key(first)).arg(engine.identity.working_list(first));
+    let (removed, next): (u32, Option<Vec<u8>>) = engine.redis.pipeline(&commands).await?;
     let next = match next {
         Some(bytes) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
-        // The acknowledgement is made, so an error now concerns the fetch alone.
-        None => draw_from(core, others).await.unwrap_or_else(|error| {
-            lost(core, &error);
-            None
-        }),
+        None => draw_or_lose(engine, others).await,
     };
     Ok((removed > 0, next))
 }
 
-async fn draw_from(core: &Core, order: &[&Arc<str>]) -> Result<Option<Fetched>, RedisError> {
+/// Draws for a slot that has just settled its job: an error now concerns the fetch alone.
+pub(super) async fn draw_next(engine: &Engine) -> Option<Fetched> {
+    draw_or_lose(engine, &order(engine)).await
+}
+
+async fn draw_or_lose(engine: &Engine, order: &[&Arc<str>]) -> Option<Fetched> {
+    draw_from(engine, order).await.unwrap_or_else(|error| {
+        lost(engine, &error);
+        None
+    })
+}
+
+async fn draw_from(engine: &Engine, order: &[&Arc<str>]) -> Result<Option<Fetched>, RedisError> {
     for queue in order {
-        let mut command = redis::cmd("RPOPLPUSH");
-        command.arg(queue_key(queue)).arg(core.identity.working_list(queue));
-        if let Some(bytes) = core.redis.query::<Option<Vec<u8>>>(&command).await? {
-            return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into() }));
+        let fetched = match engine.foreign.next_look(queue) {
+            None => take_next(engine, queue).await?,
+            Some(_) => shared_queue::pick(engine, queue).await?,
+        };
+        if fetched.is_some() {
+            return Ok(fetched);
         }
     }
     Ok(None)
 }
 
+/// Takes the next job of a queue, whatever its class.
+pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
+    let mut command = redis::cmd("RPOPLPUSH");
+    command.arg(queue_key(queue)).arg(engine.identity.working_list(queue));
+    let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
+    Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
+}
+
 /// The queues to draw from now: none if nothing may be fetched.
-fn order(core: &Core) -> Vec<&Arc<str>> {
-    if core.quiet.is_cancelled() || !core.lease.is_fresh() {
+fn order(engine: &Engine) -> Vec<&Arc<str>> {
+    if engine.quiet.is_cancelled() || !engine.lease.is_fresh() {
         return Vec::new();
     }
-    let mut order = core.settings.queues.draw();
-    order.retain(|queue| core.foreign.paused_until(queue).is_none());
+    let mut order = engine.settings.queues.draw();
+    let now = Instant::now();
+    order.retain(|queue| engine.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

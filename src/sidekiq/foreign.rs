@@ -1,10 +1,11 @@
 //! Jobs of classes that we do not serve: they are somebody else's, and not ours to fail.
 //!
-//! A list cannot be filtered by class, so such a job is drawn before it is known. It goes back unchanged as long as
-//! another living process serves its queue; that queue is then drawn slowly.
+//! A list cannot be filtered by class, so the first such job is drawn before it is known. It goes back unchanged as
+//! long as another living process serves its queue. The queue is then known to be shared: from there on only our own
+//! jobs are picked out of it (`shared_queue`), with pauses while it has none.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::processes;
@@ -14,7 +15,7 @@ use crate::connections::{Redis, RedisError};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A queue whose process has gone is taken for served so long yet: it may be restarting.
 const GRACE: Duration = Duration::from_mins(2);
-/// The first pause in drawing a queue that gave a foreign job, and the longest.
+/// The first pause in looking at a queue that holds no job of ours, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pairs of class and queue that are warned of.
 const WARNINGS: usize = 1000;
@@ -22,7 +23,7 @@ const WARNINGS: usize = 1000;
 pub(super) struct Foreign {
     redis: Redis,
     others: tokio::sync::Mutex<Others>,
-    paused: Mutex<HashMap<Arc<str>, Pause>>,
+    shared: Mutex<HashMap<Arc<str>, Pause>>,
     warned: Mutex<HashSet<(String, Arc<str>)>>,
 }
 
@@ -42,7 +43,7 @@ struct Pause {
 
 impl Foreign {
     pub(super) fn new(redis: Redis) -> Self {
-        Self { redis, others: tokio::sync::Mutex::default(), paused: Mutex::default(), warned: Mutex::default() }
+        Self { redis, others: tokio::sync::Mutex::default(), shared: Mutex::default(), warned: Mutex::default() }
     }
 
     /// Whether a living process that is not one of ours serves this queue, or did so a moment ago.
@@ -58,34 +59,42 @@ impl Foreign {
         Ok(others.serve.contains_key(queue))
     }
 
-    /// A foreign job came from this queue: draw it more slowly.
+    /// A foreign job came from this queue: it is shared.
     pub(super) fn came_from(&self, queue: &Arc<str>, class: &str) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        // Several slots may have drawn from it at the same moment: that is one reason to go slower, not many.
-        if paused.get(queue).is_none_or(|pause| pause.until <= now) {
-            let length = paused.get(queue).map_or(PAUSES.0, |pause| (pause.length * 2).min(PAUSES.1));
-            paused.insert(Arc::clone(queue), Pause { until: now + length, length });
-        }
-        drop(paused);
-
+        self.pause(queue);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.len() < WARNINGS && warned.insert((class.to_owned(), Arc::clone(queue))) {
-            tracing::warn!(class, %queue, "jobs of a class that is not served here go back to the queue for the process that serves it");
+            tracing::warn!(class, %queue, "a class that is not served here: its jobs are left to the process that serves it");
         }
     }
 
-    /// A job of ours came from this queue: draw it as usual.
-    pub(super) fn ours_came_from(&self, queue: &Arc<str>) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        if !paused.is_empty() {
-            paused.remove(queue);
+    /// The next look at this shared queue comes after a pause, longer each time.
+    pub(super) fn pause(&self, queue: &Arc<str>) {
+        let mut shared = self.shared();
+        let now = Instant::now();
+        // Several slots may have looked at the same moment: that is one reason to go slower, not many.
+        if shared.get(queue).is_none_or(|pause| pause.until <= now) {
+            let length = shared.get(queue).map_or(PAUSES.0, |pause| (pause.length * 2).min(PAUSES.1));
+            shared.insert(Arc::clone(queue), Pause { until: now + length, length });
         }
     }
 
-    /// Until when this queue is not to be drawn.
-    pub(super) fn paused_until(&self, queue: &str) -> Option<Instant> {
-        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.get(queue).map(|pause| pause.until).filter(|until| *until > Instant::now())
+    /// A shared queue held a job of ours: the next pause begins small again.
+    pub(super) fn found_ours(&self, queue: &Arc<str>) {
+        self.shared().insert(Arc::clone(queue), Pause { until: Instant::now(), length: PAUSES.0 / 2 });
+    }
+
+    /// A queue is not shared any more, as far as can be told.
+    pub(super) fn forget(&self, queue: &str) {
+        self.shared().remove(queue);
+    }
+
+    /// If this queue is shared, when it is to be looked at next.
+    pub(super) fn next_look(&self, queue: &str) -> Option<Instant> {
+        self.shared().get(queue).map(|pause| pause.until)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, HashMap<Arc<str>, Pause>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use redis::Pipeline;
 use serde_json::{Value, json};
 
 use super::clock;
-use super::core::Core;
+use super::engine::Engine;
 use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use crate::connections::RedisError;
@@ -17,40 +17,40 @@ const LIFE: u32 = 60;
 const TURN: Duration = Duration::from_secs(2);
 
 /// Beats until the process has ended: also while it stops, since jobs are still running then.
-pub(super) async fn run(core: &Core, started_at: f64) {
-    let info = info(core, started_at).to_string();
+pub(super) async fn run(engine: &Engine, started_at: f64) {
+    let info = info(engine, started_at).to_string();
     loop {
-        match beat(core, &info).await {
+        match beat(engine, &info).await {
             Ok(signal) => {
-                core.outage.worked();
+                engine.outage.worked();
                 if let Some(signal) = signal {
-                    obey(core, &signal);
+                    obey(engine, &signal);
                 }
             }
-            Err(error) => core.outage.failed("the heartbeat", &error),
+            Err(error) => engine.outage.failed("the heartbeat", &error),
         }
-        let next = tokio::time::Instant::now() + core.settings.profile.beat_period();
+        let next = tokio::time::Instant::now() + engine.settings.profile.beat_period();
         while tokio::time::Instant::now() < next {
-            core.observer.turn("heartbeat");
+            engine.observer.turn("heartbeat");
             tokio::time::sleep_until(next.min(tokio::time::Instant::now() + TURN)).await;
         }
     }
 }
 
 /// One heartbeat. Gives the signal that somebody left for us, at most one each time.
-async fn beat(core: &Core, info: &str) -> Result<Option<String>, RedisError> {
-    core.stats.flush(&core.redis).await?;
+async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
+    engine.stats.flush(&engine.redis).await?;
 
     let mut busy = redis::pipe();
     busy.atomic();
-    write_busy_hash(core, &mut busy);
-    core.redis.pipeline::<()>(&busy).await?;
+    write_busy_hash(engine, &mut busy);
+    engine.redis.pipeline::<()>(&busy).await?;
 
     let sent = Instant::now();
-    core.redis.query::<()>(&redis::cmd("PING")).await?;
+    engine.redis.query::<()>(&redis::cmd("PING")).await?;
     let rtt_us = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
 
-    let identity = core.identity.as_str();
+    let identity = engine.identity.as_str();
     let mut entry = redis::pipe();
     entry.atomic();
     entry.cmd("SADD").arg("processes").arg(identity).ignore();
@@ -58,21 +58,21 @@ async fn beat(core: &Core, info: &str) -> Result<Option<String>, RedisError> {
         .cmd("HMSET")
         .arg(identity)
         .arg(&[("info", info)])
-        .arg(&[("busy", core.hands.busy()), ("concurrency", core.settings.concurrency)])
+        .arg(&[("busy", engine.hands.busy()), ("concurrency", engine.settings.concurrency)])
         .arg(&[("beat", clock::now())])
         .arg(&[("rtt_us", rtt_us), ("rss", resident_kib())])
-        .arg(&[("quiet", if core.quiet.is_cancelled() { "true" } else { "false" })])
+        .arg(&[("quiet", if engine.quiet.is_cancelled() { "true" } else { "false" })])
         .ignore();
     entry.cmd("EXPIRE").arg(identity).arg(LIFE).ignore();
-    entry.cmd("RPOP").arg(core.identity.signals_key());
-    let (signal,): (Option<String>,) = core.redis.pipeline(&entry).await?;
+    entry.cmd("RPOP").arg(engine.identity.signals_key());
+    let (signal,): (Option<String>,) = engine.redis.pipeline(&entry).await?;
     Ok(signal)
 }
 
-fn write_busy_hash(core: &Core, commands: &mut Pipeline) {
-    let key = busy_key(core);
+fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
+    let key = busy_key(engine);
     commands.cmd("UNLINK").arg(&key).ignore();
-    for held in core.hands.held() {
+    for held in engine.hands.held() {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
         let work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
@@ -81,20 +81,20 @@ fn write_busy_hash(core: &Core, commands: &mut Pipeline) {
     commands.cmd("EXPIRE").arg(&key).arg(LIFE).ignore();
 }
 
-fn busy_key(core: &Core) -> String {
-    format!("{}:{}", core.identity, core.settings.profile.busy_suffix())
+fn busy_key(engine: &Engine) -> String {
+    format!("{}:{}", engine.identity, engine.settings.profile.busy_suffix())
 }
 
 /// The union of what all versions write: each reader takes what it knows.
-fn info(core: &Core, started_at: f64) -> Value {
-    let settings = &core.settings;
+fn info(engine: &Engine, started_at: f64) -> Value {
+    let settings = &engine.settings;
     let queues: Vec<&str> = settings.queues.names().map(|queue| &**queue).collect();
     let weights: serde_json::Map<String, Value> =
         settings.queues.weights().map(|(queue, weight)| (queue.to_owned(), weight.into())).collect();
     let mut labels = vec![OUR_LABEL.to_owned(), concat!("sidemirror-", env!("CARGO_PKG_VERSION")).to_owned()];
     labels.extend_from_slice(&settings.labels);
     json!({
-        "hostname": core.identity.hostname(),
+        "hostname": engine.identity.hostname(),
         "started_at": started_at,
         "pid": std::process::id(),
         "tag": settings.tag,
@@ -105,19 +105,19 @@ fn info(core: &Core, started_at: f64) -> Value {
         "queues": queues,
         "weights": [weights],
         "labels": labels,
-        "identity": core.identity.as_str(),
+        "identity": engine.identity.as_str(),
         "version": settings.profile.version(),
         "embedded": false,
     })
 }
 
 /// Does what somebody asked for from the dashboard.
-fn obey(core: &Core, signal: &str) {
+fn obey(engine: &Engine, signal: &str) {
     match signal {
-        "TSTP" => core.quiet.cancel(),
-        "TERM" | "INT" => core.asked_to_stop.cancel(),
+        "TSTP" => engine.quiet.cancel(),
+        "TERM" | "INT" => engine.asked_to_stop.cancel(),
         "TTIN" => {
-            for held in core.hands.held() {
+            for held in engine.hands.held() {
                 let age = clock::since(held.since).as_secs();
                 let payload = Payload::parse(held.fetched.bytes).ok();
                 let field =
@@ -131,11 +131,11 @@ fn obey(core: &Core, signal: &str) {
 }
 
 /// Takes our entry away. The hash itself is left to age, as Sidekiq does it.
-pub(super) async fn say_goodbye(core: &Core) -> Result<(), RedisError> {
+pub(super) async fn say_goodbye(engine: &Engine) -> Result<(), RedisError> {
     let mut commands = redis::pipe();
-    commands.cmd("SREM").arg("processes").arg(core.identity.as_str()).ignore();
-    commands.cmd("UNLINK").arg(busy_key(core)).ignore();
-    core.redis.pipeline(&commands).await
+    commands.cmd("SREM").arg("processes").arg(engine.identity.as_str()).ignore();
+    commands.cmd("UNLINK").arg(busy_key(engine)).ignore();
+    engine.redis.pipeline(&commands).await
 }
 
 /// The memory this process holds, in KiB; 0 where the system does not tell.

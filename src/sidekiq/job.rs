@@ -129,8 +129,9 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_the_chain_of_causes() {
-        let error = std::io::Error::other(std::io::Error::other("innermost"));
-        let failure = JobFailure::from_error("IOError", &error);
-        assert_eq!(failure.to_string(), "IOError: innermost");
+        let error = anyhow::anyhow!("innermost").context("middle").context("outermost");
+        let failure = JobFailure::from_error("IOError", error.as_ref());
+        assert_eq!(failure.to_string(), "IOError: outermost");
+        assert_eq!(failure.causes, ["middle", "innermost"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::core::Core;
+use super::engine::Engine;
 use super::identity::Identity;
 use super::outage::PAUSE;
 use crate::connections::{Redis, RedisError};
@@ -52,12 +52,12 @@ impl Lease {
 }
 
 /// Keeps the lease as long as the process lives.
-pub(super) async fn keep(core: &Core) {
+pub(super) async fn keep(engine: &Engine) {
     loop {
-        let pause = match core.lease.refresh().await {
+        let pause = match engine.lease.refresh().await {
             Ok(()) => REFRESH,
             Err(error) => {
-                core.outage.failed("refreshing the lease", &error);
+                engine.outage.failed("refreshing the lease", &error);
                 PAUSE
             }
         };

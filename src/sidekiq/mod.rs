@@ -10,7 +10,7 @@
 //! is settled (`settle`), again in one atomic step that takes it out of the working list: it is over, or `retry`
 //! decides that it comes back later or lies in the set of the `dead`. The acknowledgement of a job that is over
 //! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
-//! back.
+//! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
 //! When a retry is due, the `poller` pushes it into its queue again.
 //!
@@ -27,8 +27,8 @@
 
 mod client;
 mod clock;
-mod core;
 mod dead;
+mod engine;
 mod fetch;
 mod foreign;
 mod hands;
@@ -51,6 +51,7 @@ mod rescue;
 mod retry;
 mod settings;
 mod settle;
+mod shared_queue;
 mod stats;
 mod waits;
 

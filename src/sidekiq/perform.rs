@@ -15,6 +15,11 @@ pub trait Perform: Send + Sync {
     /// # Errors
     /// The failure to be stored with the job; the job is then retried as its options say.
     async fn perform(&self, job: &Job) -> Result<(), JobFailure>;
+
+    /// What the job is about, in a word for its lines in the log; nothing if that cannot be told. No secret.
+    fn subject(&self, _job: &Job) -> Option<String> {
+        None
+    }
 }
 
 /// The classes of jobs that this process serves.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use redis::Script;
 
 use super::clock;
-use super::core::Core;
 use super::dead::Bounds;
+use super::engine::Engine;
 use super::identity::queue_key;
 use super::payload::Payload;
 use super::processes;
@@ -54,53 +54,53 @@ static BURY: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Polls until the process is quiet.
-pub(super) async fn run(core: &Core) {
-    let settings = &core.settings.poller;
+pub(super) async fn run(engine: &Engine) {
+    let settings = &engine.settings.poller;
     let lead = if settings.own_interval.is_some() { 0.0 } else { 10.0 };
-    wait(core, Duration::from_secs_f64(lead + 5.0 * rand::random::<f64>())).await;
-    while !core.quiet.is_cancelled() {
-        if let Err(error) = poll(core).await {
-            core.outage.failed("moving due jobs", &error);
+    wait(engine, Duration::from_secs_f64(lead + 5.0 * rand::random::<f64>())).await;
+    while !engine.quiet.is_cancelled() {
+        if let Err(error) = poll(engine).await {
+            engine.outage.failed("moving due jobs", &error);
         }
-        let interval = match processes::count(&core.redis).await {
+        let interval = match processes::count(&engine.redis).await {
             Ok(processes) => interval(settings, processes),
             Err(_) => BLIND_WAIT,
         };
-        wait(core, interval).await;
+        wait(engine, interval).await;
     }
 }
 
 /// One look at everything that is due.
-pub(super) async fn poll(core: &Core) -> Result<(), RedisError> {
-    processes::clean_up(&core.redis).await?;
+pub(super) async fn poll(engine: &Engine) -> Result<(), RedisError> {
+    processes::clean_up(&engine.redis).await?;
     for set in ["retry", "schedule"] {
         let mut all = 0;
         loop {
-            core.observer.turn("poller");
-            let due = due(core, set).await?;
-            let moved = move_page(core, set, &due).await?;
+            engine.observer.turn("poller");
+            let due = due(engine, set).await?;
+            let moved = move_page(engine, set, &due).await?;
             all += moved;
-            if moved == 0 || due.len() < PAGE || core.quiet.is_cancelled() {
+            if moved == 0 || due.len() < PAGE || engine.quiet.is_cancelled() {
                 break;
             }
         }
         if all > 0 {
-            core.observer.moved_when_due(set, all);
+            engine.observer.moved_when_due(set, all);
         }
     }
     Ok(())
 }
 
-async fn due(core: &Core, set: &str) -> Result<Vec<Bytes>, RedisError> {
+async fn due(engine: &Engine, set: &str) -> Result<Vec<Bytes>, RedisError> {
     let mut command = redis::cmd("ZRANGEBYSCORE");
     command.arg(set).arg("-inf").arg(clock::now()).arg("LIMIT").arg(0).arg(PAGE);
-    let members: Vec<Vec<u8>> = core.redis.query(&command).await?;
+    let members: Vec<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(members.into_iter().map(Bytes::from).collect())
 }
 
 /// Gives the number of members that are no longer in the set.
-async fn move_page(core: &Core, set: &'static str, members: &[Bytes]) -> Result<u64, RedisError> {
-    let now = core.settings.profile.timestamp(clock::now());
+async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Result<u64, RedisError> {
+    let now = engine.settings.profile.timestamp(clock::now());
     let mut script = MOVE.key(set);
     script.key("queues");
     let mut gone = 0;
@@ -109,7 +109,7 @@ async fn move_page(core: &Core, set: &'static str, members: &[Bytes]) -> Result<
         let job = Payload::parse(member.clone()).ok();
         let Some((job, queue)) = job.and_then(|job| job.get::<String>("queue").map(|queue| (job, queue))) else {
             tracing::warn!(set, "a due member is no job that could be queued: moved to the dead set");
-            gone += bury(core, set, member).await?;
+            gone += bury(engine, set, member).await?;
             continue;
         };
         let text = job.edit().set("enqueued_at", now.clone()).finish();
@@ -117,16 +117,16 @@ async fn move_page(core: &Core, set: &'static str, members: &[Bytes]) -> Result<
         movable += 1;
     }
     if movable > 0 {
-        gone += core.redis.invoke::<u64>(&script).await?;
+        gone += engine.redis.invoke::<u64>(&script).await?;
     }
     Ok(gone)
 }
 
-async fn bury(core: &Core, set: &str, member: &Bytes) -> Result<u64, RedisError> {
-    let bounds = Bounds::now(&core.settings.dead);
+async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {
+    let bounds = Bounds::now(&engine.settings.dead);
     let mut script = BURY.key(set);
     script.key("dead").arg(&member[..]).arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
-    core.redis.invoke(&script).await
+    engine.redis.invoke(&script).await
 }
 
 /// The time until the next look: longer the more processes look, and never the same twice.
@@ -136,13 +136,13 @@ fn interval(settings: &PollerSettings, processes: u32) -> Duration {
     average.mul_f64(if processes < 10 { 0.5 + chance } else { 2.0 * chance })
 }
 
-async fn wait(core: &Core, time: Duration) {
+async fn wait(engine: &Engine, time: Duration) {
     let end = tokio::time::Instant::now() + time;
-    while !core.quiet.is_cancelled() && tokio::time::Instant::now() < end {
-        core.observer.turn("poller");
+    while !engine.quiet.is_cancelled() && tokio::time::Instant::now() < end {
+        engine.observer.turn("poller");
         tokio::select! {
             () = tokio::time::sleep_until(end.min(tokio::time::Instant::now() + TURN)) => {}
-            () = core.quiet.cancelled() => {}
+            () = engine.quiet.cancelled() => {}
         }
     }
 }

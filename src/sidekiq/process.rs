@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::identity::Identity;
 use super::observer::Observer;
 use super::perform::Registry;
@@ -29,7 +29,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Dropping it without [`stop`](Self::stop) ends it at once; its jobs are then run by whoever rescues them.
 #[must_use]
 pub struct Process {
-    core: Arc<Core>,
+    engine: Arc<Engine>,
     fetching: TaskTracker,
     jobs: TaskTracker,
 }
@@ -46,60 +46,60 @@ impl Process {
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RedisError> {
-        let core = Core::new(identity, settings, redis, registry, observer);
-        core.lease.ensure().await?;
-        let process = Self { core, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
+        let engine = Engine::new(identity, settings, redis, registry, observer);
+        engine.lease.ensure().await?;
+        let process = Self { engine, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
         let started_at = clock::now();
-        process.run(move |core| async move { heartbeat::run(&core, started_at).await });
-        process.run(|core| async move { lease::keep(&core).await });
-        process.run(|core| async move { reconcile::run(&core).await });
-        process.run(|core| async move { rescue::run(&core).await });
-        if process.core.settings.poller.enabled {
-            process.run(|core| async move { poller::run(&core).await });
+        process.run(move |engine| async move { heartbeat::run(&engine, started_at).await });
+        process.run(|engine| async move { lease::keep(&engine).await });
+        process.run(|engine| async move { reconcile::run(&engine).await });
+        process.run(|engine| async move { rescue::run(&engine).await });
+        if process.engine.settings.poller.enabled {
+            process.run(|engine| async move { poller::run(&engine).await });
         }
-        process.fetching.spawn(fetch::run(Arc::clone(&process.core), process.jobs.clone()));
-        tracing::info!(identity = %process.core.identity, concurrency = process.core.settings.concurrency, "started");
+        process.fetching.spawn(fetch::run(Arc::clone(&process.engine), process.jobs.clone()));
+        tracing::info!(identity = %process.engine.identity, concurrency = process.engine.settings.concurrency, "started");
         Ok(process)
     }
 
     /// The name under which the process is known in Redis.
     pub fn identity(&self) -> &Identity {
-        &self.core.identity
+        &self.engine.identity
     }
 
     /// Fetches and schedules no more; running jobs go on. Cannot be taken back.
     pub fn quiet(&self) {
-        if !self.core.quiet.is_cancelled() {
+        if !self.engine.quiet.is_cancelled() {
             tracing::info!("quiet: no more jobs are fetched");
-            self.core.quiet.cancel();
+            self.engine.quiet.cancel();
         }
     }
 
     /// Returns once the process is quiet, by whoever's wish.
     pub async fn quieted(&self) {
-        self.core.quiet.cancelled().await;
+        self.engine.quiet.cancelled().await;
     }
 
     /// Whether the process is quiet, by whoever's wish.
     pub fn is_quiet(&self) -> bool {
-        self.core.quiet.is_cancelled()
+        self.engine.quiet.is_cancelled()
     }
 
     /// How many jobs are running.
     pub fn busy(&self) -> usize {
-        self.core.hands.busy()
+        self.engine.hands.busy()
     }
 
     /// Returns once somebody has asked through Redis for the end of the process. The caller then calls
     /// [`stop`](Self::stop).
     pub async fn asked_to_stop(&self) {
-        self.core.asked_to_stop.cancelled().await;
+        self.engine.asked_to_stop.cancelled().await;
     }
 
     /// Stops: waits for the running jobs up to the timeout, returns the others to their queues, tells the last
     /// figures and takes the process off the list. Takes at most the timeout and eight seconds.
     pub async fn stop(self) {
-        let deadline = tokio::time::Instant::now() + self.core.settings.timeout;
+        let deadline = tokio::time::Instant::now() + self.engine.settings.timeout;
         self.quiet();
         self.fetching.close();
         self.jobs.close();
@@ -107,12 +107,14 @@ impl Process {
             self.fetching.wait().await;
             self.jobs.wait().await;
         };
-        if tokio::time::timeout_at(deadline - BEFORE_DEADLINE.min(self.core.settings.timeout), all_done).await.is_err()
+        if tokio::time::timeout_at(deadline - BEFORE_DEADLINE.min(self.engine.settings.timeout), all_done)
+            .await
+            .is_err()
         {
             self.cut_off().await;
         }
         // From here on nothing is fetched or settled, so whatever lies in our lists is nobody's.
-        self.core.ended.cancel();
+        self.engine.ended.cancel();
         if tokio::time::timeout(LAST_WORDS, self.last_words()).await.is_err() {
             tracing::error!("Redis does not answer: what is in our lists is left to be rescued");
         }
@@ -120,14 +122,14 @@ impl Process {
 
     /// Tells the jobs to leave, returns them to their queues and waits a little for them.
     async fn cut_off(&self) {
-        let core = &self.core;
-        tracing::warn!(jobs = core.hands.busy(), "the time to stop is over: running jobs go back to their queues");
-        core.hard_stop.cancel();
+        let engine = &self.engine;
+        tracing::warn!(jobs = engine.hands.busy(), "the time to stop is over: running jobs go back to their queues");
+        engine.hard_stop.cancel();
         let leave = async {
-            for held in core.hands.held() {
+            for held in engine.hands.held() {
                 // A job that ends at this very moment settles itself; Redis lets only one of the two happen.
-                if let Err(error) = core.settle(&held.fetched, &super::settle::Settlement::Next).await {
-                    core.outage.failed("returning a job", &error);
+                if let Err(error) = engine.settle(&held.fetched, &super::settle::Settlement::Next).await {
+                    engine.outage.failed("returning a job", &error);
                 }
             }
             self.fetching.wait().await;
@@ -137,12 +139,12 @@ impl Process {
     }
 
     async fn last_words(&self) {
-        let core = &self.core;
+        let engine = &self.engine;
         let result = async {
-            let returned = reconcile::return_all(core).await?;
-            core.stats.flush(&core.redis).await?;
-            heartbeat::say_goodbye(core).await?;
-            core.lease.end().await?;
+            let returned = reconcile::return_all(engine).await?;
+            engine.stats.flush(&engine.redis).await?;
+            heartbeat::say_goodbye(engine).await?;
+            engine.lease.end().await?;
             Ok::<_, RedisError>(returned)
         };
         match result.await {
@@ -154,18 +156,18 @@ impl Process {
     /// Runs a loop until the process has ended.
     fn run<F, L>(&self, begin: L)
     where
-        L: FnOnce(Arc<Core>) -> F,
+        L: FnOnce(Arc<Engine>) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        let ended = self.core.ended.clone();
-        let work = begin(Arc::clone(&self.core));
+        let ended = self.engine.ended.clone();
+        let work = begin(Arc::clone(&self.engine));
         tokio::spawn(async move { ended.run_until_cancelled(work).await });
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.core.quiet.cancel();
-        self.core.ended.cancel();
+        self.engine.quiet.cancel();
+        self.engine.ended.cancel();
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 
 use super::clock;
-use super::core::Core;
+use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
 use super::job::{Job, JobFailure};
@@ -19,46 +19,48 @@ use super::retry;
 use super::settle::Settlement;
 
 /// Works with this slot, beginning with this job.
-pub(super) async fn work(core: Arc<Core>, slot: Slot, first: Fetched) {
+pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
     let mut next = Some(first);
     while let Some(fetched) = next {
         slot.hold(fetched.clone());
-        next = run(&core, &fetched).await;
+        if engine.quiet.is_cancelled() {
+            // It was drawn while we were asked to draw no more.
+            settle_at_last(&engine, &fetched, &Settlement::Next).await;
+            break;
+        }
+        next = run(&engine, &fetched).await;
     }
     slot.let_go();
 }
 
 /// Runs one job and sees it out of the working list. Gives the next, if one was drawn on the way.
-async fn run(core: &Core, fetched: &Fetched) -> Option<Fetched> {
+async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
     let started = Instant::now();
     let payload = match Payload::parse(fetched.bytes.clone()) {
         Ok(payload) => payload,
         Err(malformed) => {
             tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
             let (outcome, next) =
-                conclude(core, fetched, Settlement::Dead(fetched.bytes.clone()), Outcome::Malformed).await;
+                conclude(engine, fetched, Settlement::Dead(fetched.bytes.clone()), Outcome::Malformed).await;
             let duration = started.elapsed();
             let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
-            core.observer.job_finished(&report);
+            engine.observer.job_finished(&report);
             return next;
         }
     };
 
-    let job = Job::new(payload, &fetched.queue, core.hard_stop.clone());
+    let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
     let latency = job.latency();
-    let (settlement, outcome) = match core.registry.find(job.class()) {
-        Some(work) => {
-            core.foreign.ours_came_from(&fetched.queue);
-            perform(core, work.as_ref(), &job).await
-        }
-        None => foreign(core, fetched, &job).await,
+    let (settlement, outcome) = match engine.registry.find(job.class()) {
+        Some(work) => perform(engine, work.as_ref(), &job).await,
+        None => foreign(engine, fetched, &job).await,
     };
-    let (outcome, next) = conclude(core, fetched, settlement, outcome).await;
+    let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
     let duration = started.elapsed();
     if outcome != Outcome::Foreign {
         log_end(&job, outcome, duration);
     }
-    core.observer.job_finished(&JobReport {
+    engine.observer.job_finished(&JobReport {
         class: job.class(),
         queue: job.queue(),
         jid: job.jid(),
@@ -70,90 +72,83 @@ async fn run(core: &Core, fetched: &Fetched) -> Option<Fetched> {
 }
 
 /// Does the work of a class that is ours.
-async fn perform(core: &Core, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
+async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
     tracing::info!(class = %brief(job.class()), jid = %brief(job.jid()), queue = job.queue(), "start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
     match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => (Settlement::Over, Outcome::Done),
-        Err(_) if core.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
-        Err(failure) => (failed(core, job, &failure), Outcome::Failed),
+        Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
+        Err(failure) => (failed(engine, job, &failure), Outcome::Failed),
     }
 }
 
 /// Decides about a job of a class that is not ours.
-async fn foreign(core: &Core, fetched: &Fetched, job: &Job) -> (Settlement, Outcome) {
+async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, Outcome) {
     loop {
-        match core.foreign.is_served(&fetched.queue).await {
+        match engine.foreign.is_served(&fetched.queue).await {
             Ok(true) => {
-                core.foreign.came_from(&fetched.queue, &brief(job.class()));
+                engine.foreign.came_from(&fetched.queue, &brief(job.class()));
                 return (Settlement::Last, Outcome::Foreign);
             }
             Ok(false) => {
                 let failure = JobFailure::new("NameError", format!("uninitialized constant {}", job.class()));
-                return (failed(core, job, &failure), Outcome::Failed);
+                return (failed(engine, job, &failure), Outcome::Failed);
             }
-            Err(_) if core.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
+            Err(_) if engine.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
             Err(error) => {
-                core.outage.failed("looking for other processes", &error);
+                engine.outage.failed("looking for other processes", &error);
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
 }
 
-fn failed(core: &Core, job: &Job, failure: &JobFailure) -> Settlement {
+fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
     tracing::warn!(class = %brief(job.class()), jid = %brief(job.jid()), "{}", brief(&failure.to_string()));
-    retry::after_failure(job.payload(), job.queue(), failure, &core.settings, clock::now())
+    retry::after_failure(job.payload(), job.queue(), failure, &engine.settings, clock::now())
 }
 
 /// Settles a job, however long Redis is away, and counts it. Gives the outcome as it turned out, and the next job.
 async fn conclude(
-    core: &Core,
+    engine: &Engine,
     fetched: &Fetched,
     settlement: Settlement,
     outcome: Outcome,
 ) -> (Outcome, Option<Fetched>) {
     let (lay_there, next) = if let Settlement::Over = settlement {
-        match fetch::acknowledge_and_draw(core, fetched).await {
+        match fetch::acknowledge_and_draw(engine, fetched).await {
             Ok(answer) => answer,
             Err(error) => {
-                fetch::lost(core, &error);
+                fetch::lost(engine, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
-                (settle_at_last(core, fetched, &settlement).await || !error.is_refusal(), None)
+                (settle_at_last(engine, fetched, &settlement).await || !error.is_refusal(), None)
             }
         }
     } else {
-        let lay_there = settle_at_last(core, fetched, &settlement).await;
-        (
-            lay_there,
-            fetch::draw(core).await.unwrap_or_else(|error| {
-                fetch::lost(core, &error);
-                None
-            }),
-        )
+        (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
     };
     let outcome = match outcome {
-        Outcome::Done | Outcome::Failed if !lay_there && core.hard_stop.is_cancelled() => Outcome::Returned,
+        Outcome::Done | Outcome::Failed if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
         Outcome::Done | Outcome::Failed if !lay_there => Outcome::Interrupted,
         outcome => outcome,
     };
     match outcome {
-        Outcome::Done => core.stats.count(false),
-        Outcome::Failed => core.stats.count(true),
+        Outcome::Done => engine.stats.count(false),
+        Outcome::Failed => engine.stats.count(true),
         _ => {}
     }
     (outcome, next)
 }
 
 /// Settles a job, trying every second until Redis answers. `false` if it certainly lay in our list no longer.
-async fn settle_at_last(core: &Core, fetched: &Fetched, settlement: &Settlement) -> bool {
+async fn settle_at_last(engine: &Engine, fetched: &Fetched, settlement: &Settlement) -> bool {
     let mut uncertain = false;
     loop {
-        match core.settle(fetched, settlement).await {
+        match engine.settle(fetched, settlement).await {
             Ok(lay_there) => return lay_there || uncertain,
             Err(error) => {
                 uncertain |= !error.is_refusal();
-                core.outage.failed("settling a job", &error);
+                engine.outage.failed("settling a job", &error);
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::hands::Fetched;
 use super::outage::PAUSE;
 use super::settle::Settlement;
@@ -23,64 +23,64 @@ const PERIOD: Duration = Duration::from_secs(30);
 type Unaccounted = HashMap<(Arc<str>, Bytes), usize>;
 
 /// Compares every 30 seconds and whenever a fetch has failed.
-pub(super) async fn run(core: &Core) {
+pub(super) async fn run(engine: &Engine) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
-            () = core.reply_lost.notified() => {}
+            () = engine.reply_lost.notified() => {}
         }
-        while let Err(error) = compare(core).await {
-            core.outage.failed("comparing our lists with the jobs in hand", &error);
+        while let Err(error) = compare(engine).await {
+            engine.outage.failed("comparing our lists with the jobs in hand", &error);
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-async fn compare(core: &Core) -> Result<(), RedisError> {
-    let first = look(core).await?;
+async fn compare(engine: &Engine) -> Result<(), RedisError> {
+    let first = look(engine).await?;
     if first.is_empty() {
         return Ok(());
     }
-    tokio::time::sleep(core.redis.longest_answer(BLOCK) + PAUSE).await;
-    for ((queue, bytes), count) in look(core).await? {
+    tokio::time::sleep(engine.redis.longest_answer(BLOCK) + PAUSE).await;
+    for ((queue, bytes), count) in look(engine).await? {
         let key = (queue, bytes);
         let orphans = first.get(&key).map_or(0, |before| count.min(*before));
-        return_jobs(core, key.0, &key.1, orphans).await?;
+        return_jobs(engine, key.0, &key.1, orphans).await?;
     }
     Ok(())
 }
 
-async fn return_jobs(core: &Core, queue: Arc<str>, bytes: &Bytes, count: usize) -> Result<(), RedisError> {
+async fn return_jobs(engine: &Engine, queue: Arc<str>, bytes: &Bytes, count: usize) -> Result<(), RedisError> {
     let fetched = Fetched { queue, bytes: bytes.clone() };
     let mut returned = 0;
     for _ in 0..count {
-        returned += u64::from(core.settle(&fetched, &Settlement::Next).await?);
+        returned += u64::from(engine.settle(&fetched, &Settlement::Next).await?);
     }
     if returned > 0 {
         tracing::warn!(queue = %fetched.queue, jobs = returned, "a fetch lost its reply; what it took is back in the queue");
-        core.observer.recovered(&fetched.queue, returned);
+        engine.observer.recovered(&fetched.queue, returned);
     }
     Ok(())
 }
 
 /// Gives back everything that lies in our lists, in hand or not. Only for the end, when nothing is fetched any more.
-pub(super) async fn return_all(core: &Core) -> Result<u64, RedisError> {
+pub(super) async fn return_all(engine: &Engine) -> Result<u64, RedisError> {
     let mut returned = 0;
-    for queue in core.settings.queues.names() {
-        for bytes in list(core, queue).await? {
+    for queue in engine.settings.queues.names() {
+        for bytes in list(engine, queue).await? {
             let fetched = Fetched { queue: Arc::clone(queue), bytes };
-            returned += u64::from(core.settle(&fetched, &Settlement::Next).await?);
+            returned += u64::from(engine.settle(&fetched, &Settlement::Next).await?);
         }
     }
     Ok(returned)
 }
 
-async fn look(core: &Core) -> Result<Unaccounted, RedisError> {
+async fn look(engine: &Engine) -> Result<Unaccounted, RedisError> {
     let mut unaccounted = Unaccounted::new();
-    for queue in core.settings.queues.names() {
-        let listed = list(core, queue).await?;
+    for queue in engine.settings.queues.names() {
+        let listed = list(engine, queue).await?;
         // After the list: a job that came meanwhile is in hand and not in the list, which is no difference.
-        let mut in_hand = core.hands.texts(queue);
+        let mut in_hand = engine.hands.texts(queue);
         for bytes in listed {
             match in_hand.get_mut(&bytes) {
                 Some(count) if *count > 0 => *count -= 1,
@@ -92,9 +92,9 @@ async fn look(core: &Core) -> Result<Unaccounted, RedisError> {
 }
 
 /// What lies in our list of a queue. There are never more jobs in it than slots and lost replies.
-async fn list(core: &Core, queue: &str) -> Result<Vec<Bytes>, RedisError> {
+async fn list(engine: &Engine, queue: &str) -> Result<Vec<Bytes>, RedisError> {
     let mut command = redis::cmd("LRANGE");
-    command.arg(core.identity.working_list(queue)).arg(0).arg(-1);
-    let texts: Vec<Vec<u8>> = core.redis.query(&command).await?;
+    command.arg(engine.identity.working_list(queue)).arg(0).arg(-1);
+    let texts: Vec<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(texts.into_iter().map(Bytes::from).collect())
 }

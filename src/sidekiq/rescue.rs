@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::identity::{lease_key, parse_working_list};
 use crate::connections::RedisError;
 
@@ -28,34 +28,34 @@ static RESCUE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Looks at once and then every 30 seconds.
-pub(super) async fn run(core: &Core) {
+pub(super) async fn run(engine: &Engine) {
     loop {
-        if let Err(error) = look(core).await {
-            core.outage.failed("looking for jobs of dead processes", &error);
+        if let Err(error) = look(engine).await {
+            engine.outage.failed("looking for jobs of dead processes", &error);
         }
         let next = tokio::time::Instant::now() + PERIOD;
         while tokio::time::Instant::now() < next {
-            core.observer.turn("rescue");
+            engine.observer.turn("rescue");
             tokio::time::sleep(TURN).await;
         }
     }
 }
 
 /// Goes once through all working lists.
-pub(super) async fn look(core: &Core) -> Result<(), RedisError> {
+pub(super) async fn look(engine: &Engine) -> Result<(), RedisError> {
     let mut cursor = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg("working:queue:*").arg("COUNT").arg(1000);
-        let (next, keys): (u64, Vec<Vec<u8>>) = core.redis.query(&scan).await?;
+        let (next, keys): (u64, Vec<Vec<u8>>) = engine.redis.query(&scan).await?;
         for key in keys.iter().filter_map(|key| str::from_utf8(key).ok()) {
-            core.observer.turn("rescue");
-            if let Err(error) = rescue(core, key).await {
+            engine.observer.turn("rescue");
+            if let Err(error) = rescue(engine, key).await {
                 // A key of another type that happens to bear such a name must not keep the others from being rescued.
                 if !error.is_refusal() {
                     return Err(error);
                 }
-                core.outage.failed("rescuing jobs", &error);
+                engine.outage.failed("rescuing jobs", &error);
             }
         }
         if next == 0 {
@@ -65,16 +65,16 @@ pub(super) async fn look(core: &Core) -> Result<(), RedisError> {
     }
 }
 
-async fn rescue(core: &Core, list: &str) -> Result<(), RedisError> {
+async fn rescue(engine: &Engine, list: &str) -> Result<(), RedisError> {
     let Some((queue, owner)) = parse_working_list(list) else { return Ok(()) };
-    if owner == core.identity.as_str() {
+    if owner == engine.identity.as_str() {
         return Ok(());
     }
     let mut rescued = 0;
     loop {
         let mut script = RESCUE.key(list);
         script.key(queue).key(lease_key(owner)).arg(BATCH);
-        let moved: u64 = core.redis.invoke(&script).await?;
+        let moved: u64 = engine.redis.invoke(&script).await?;
         rescued += moved;
         if moved < BATCH {
             break;
@@ -83,7 +83,7 @@ async fn rescue(core: &Core, list: &str) -> Result<(), RedisError> {
     if rescued > 0 {
         let queue = queue.strip_prefix("queue:").unwrap_or(queue);
         tracing::warn!(queue, owner, jobs = rescued, "jobs of a dead process are back in their queue");
-        core.observer.rescued(queue, rescued);
+        engine.observer.rescued(queue, rescued);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::core::Core;
+use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
 use super::identity::queue_key;
@@ -50,13 +50,13 @@ impl Waits {
     }
 
     /// Waits at a queue with this slot.
-    pub(super) async fn park(&mut self, core: &Arc<Core>, queue: &Arc<str>, slot: Slot) -> Result<(), RedisError> {
+    pub(super) async fn park(&mut self, engine: &Arc<Engine>, queue: &Arc<str>, slot: Slot) -> Result<(), RedisError> {
         let line = match self.lines.remove(queue) {
             Some(line) => line,
-            None => open(core).await?,
+            None => open(engine).await?,
         };
         self.watched.insert(Arc::clone(queue), line.client);
-        self.tasks.spawn(wait(Arc::clone(core), Arc::clone(queue), slot, line));
+        self.tasks.spawn(wait(Arc::clone(engine), Arc::clone(queue), slot, line));
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Waits {
     }
 
     /// Ends all waits early. They are not simply dropped: a reply under way may hold a job.
-    pub(super) async fn unblock(&self, core: &Core) {
+    pub(super) async fn unblock(&self, engine: &Engine) {
         let waiting: Vec<i64> = self.watched.values().flatten().copied().collect();
         if waiting.is_empty() {
             return;
@@ -90,19 +90,19 @@ impl Waits {
             commands.cmd("CLIENT").arg("UNBLOCK").arg(client).ignore();
         }
         // Where this is forbidden the waits end by themselves, a little later.
-        let _ = core.redis.pipeline::<()>(&commands).await;
+        let _ = engine.redis.pipeline::<()>(&commands).await;
     }
 
     /// Ends for good. Jobs that still arrive go back to their queues.
-    pub(super) async fn end(mut self, core: &Core) {
-        self.unblock(core).await;
+    pub(super) async fn end(mut self, engine: &Engine) {
+        self.unblock(engine).await;
         let all = async {
             while !self.tasks.is_empty() {
                 match self.next().await {
                     Ok(None) => {}
                     // What cannot be given back now is found in our lists at the very end.
-                    Ok(Some((_slot, fetched))) => drop(core.settle(&fetched, &Settlement::Next).await),
-                    Err(error) => fetch::lost(core, &error),
+                    Ok(Some((_slot, fetched))) => drop(engine.settle(&fetched, &Settlement::Next).await),
+                    Err(error) => fetch::lost(engine, &error),
                 }
             }
         };
@@ -110,15 +110,15 @@ impl Waits {
     }
 }
 
-async fn open(core: &Core) -> Result<Line, RedisError> {
-    let mut connection = core.redis.dedicated(BLOCK).await?;
+async fn open(engine: &Engine) -> Result<Line, RedisError> {
+    let mut connection = engine.redis.dedicated(BLOCK).await?;
     let client = connection.query(redis::cmd("CLIENT").arg("ID")).await.ok();
     Ok(Line { connection, client })
 }
 
-async fn wait(core: Arc<Core>, queue: Arc<str>, slot: Slot, mut line: Line) -> Ended {
+async fn wait(engine: Arc<Engine>, queue: Arc<str>, slot: Slot, mut line: Line) -> Ended {
     let mut command = redis::cmd("BRPOPLPUSH");
-    command.arg(queue_key(&queue)).arg(core.identity.working_list(&queue)).arg(BLOCK.as_secs());
+    command.arg(queue_key(&queue)).arg(engine.identity.working_list(&queue)).arg(BLOCK.as_secs());
     let reply = line.connection.query::<Option<Vec<u8>>>(&command).await.map(|bytes| {
         let fetched = Fetched { queue: Arc::clone(&queue), bytes: bytes?.into() };
         slot.hold(fetched.clone());

@@ -28,7 +28,7 @@ impl RedisServer {
                     break;
                 }
                 if let Ok(redis) = connect(port).await {
-                    return Self { child, port, folder: folder, redis };
+                    return Self { child, port, folder, redis };
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

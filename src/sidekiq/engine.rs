@@ -17,7 +17,7 @@ use super::settle::{Settlement, settle};
 use super::stats::Stats;
 use crate::connections::{Redis, RedisError};
 
-pub(super) struct Core {
+pub(super) struct Engine {
     pub(super) settings: Settings,
     pub(super) redis: Redis,
     pub(super) identity: Identity,
@@ -40,7 +40,7 @@ pub(super) struct Core {
     pub(super) reply_lost: Notify,
 }
 
-impl Core {
+impl Engine {
     pub(super) fn new(
         identity: Identity,
         settings: Settings,
