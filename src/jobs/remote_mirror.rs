@@ -29,6 +29,10 @@ impl Perform for RemoteMirror {
             None => Ok(()),
         }
     }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        mirror_id(job).ok().map(|id| MirrorKey::push(id).to_string())
+    }
 }
 
 /// One push, from the list of the far refs to what became of each.

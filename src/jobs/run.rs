@@ -53,15 +53,15 @@ impl Run {
 
     async fn try_begin(environment: &Arc<Environment>, key: MirrorKey, job: &Job) -> Result<Option<Self>, RunError> {
         let Some(mirror) = environment.store.load(key).await? else {
-            tracing::info!(mirror = %key, jid = job.jid(), "there is no such mirror; nothing to do");
+            tracing::info!("there is no such mirror; nothing to do");
             return Ok(None);
         };
         if !mirror.settings.enabled {
-            tracing::info!(mirror = %key, jid = job.jid(), "the mirror is not enabled; nothing to do");
+            tracing::info!("the mirror is not enabled; nothing to do");
             return Ok(None);
         }
         let Some(owned) = own(environment, key, job).await? else {
-            tracing::info!(mirror = %key, jid = job.jid(), "another run is at this mirror; nothing to do");
+            tracing::info!("another run is at this mirror; nothing to do");
             return Ok(None);
         };
         if key.direction == Direction::Pull {
@@ -123,8 +123,8 @@ impl Run {
             Ok(session) => {
                 let run = Arc::new(self);
                 let blocking = tokio::task::spawn_blocking({
-                    let run = run.clone();
-                    move || work(&run, &session)
+                    let (run, span) = (run.clone(), tracing::Span::current());
+                    move || span.in_scope(|| work(&run, &session))
                 });
                 let result = run.tell_progress_until(blocking).await;
                 match Arc::try_unwrap(run) {
@@ -145,7 +145,6 @@ impl Run {
             match timeout(PROGRESS_PERIOD, &mut work).await {
                 Ok(result) => return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string()))),
                 Err(_) => tracing::info!(
-                    mirror = %self.mirror.key(),
                     seconds = self.started.elapsed().as_secs(),
                     objects = self.progress.received(),
                     of = self.progress.announced(),
@@ -186,7 +185,7 @@ impl Run {
 
     async fn write(&self, key: MirrorKey, event: Event) -> Result<(), RunError> {
         if let Transition::Refused(refused) = self.environment.store.transition(key, event).await? {
-            tracing::warn!(mirror = %key, %refused, "the end of this run was not written");
+            tracing::warn!(%refused, "the end of this run was not written");
             return Ok(());
         }
         if key.direction == Direction::Pull {
@@ -219,9 +218,9 @@ impl Run {
         match (outcome, error) {
             // A failed job is logged with its error where it is settled.
             (RunOutcome::Failed, Some(error)) if error.fails_the_job() => {}
-            (RunOutcome::Unchanged, _) => tracing::debug!(mirror = %key, milliseconds, "{name}"),
-            (_, None) => tracing::info!(mirror = %key, milliseconds, "{name}"),
-            (_, Some(error)) => tracing::warn!(mirror = %key, milliseconds, %error, "{name}"),
+            (RunOutcome::Unchanged, _) => tracing::debug!(milliseconds, "{name}"),
+            (_, None) => tracing::info!(milliseconds, "{name}"),
+            (_, Some(error)) => tracing::warn!(milliseconds, %error, "{name}"),
         }
     }
 }

@@ -29,6 +29,10 @@ impl Perform for UpdateMirror {
             None => Ok(()),
         }
     }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        mirror_id(job).ok().map(|id| MirrorKey::pull(id).to_string())
+    }
 }
 
 /// The namespaces a pull looks at.
@@ -65,7 +69,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         run.check_ours()?;
         let outcomes = repository.apply(&plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &far)?;
-        tracing::debug!(mirror = %run.mirror.key(), objects = transfer.objects, changes = outcomes.len(), "applied");
+        tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
 
         if let Some(branch) = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules)) {
             return Err(RunError::DefaultBranchDiverged(branch.to_owned()));

@@ -2,9 +2,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt;
+
+use tracing::{Instrument as _, Span};
 
 use super::clock;
 use super::engine::Engine;
@@ -50,15 +52,35 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
     };
 
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
+    let work = engine.registry.find(job.class());
+    let span = span(&job, work.and_then(|work| work.subject(&job)));
+    settle_by_class(engine, fetched, &job, work).instrument(span).await
+}
+
+/// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
+fn span(job: &Job, subject: Option<String>) -> Span {
+    let (class, jid) = (brief(job.class()), brief(job.jid()));
+    tracing::info_span!("job", %class, %jid, queue = job.queue(), subject)
+}
+
+/// Runs a job if its class is ours, and leaves it to others if not.
+async fn settle_by_class(
+    engine: &Engine,
+    fetched: &Fetched,
+    job: &Job,
+    work: Option<&Arc<dyn Perform>>,
+) -> Option<Fetched> {
+    let started = Instant::now();
     let latency = job.latency();
-    let (settlement, outcome) = match engine.registry.find(job.class()) {
-        Some(work) => perform(engine, work.as_ref(), &job).await,
-        None => foreign(engine, fetched, &job).await,
+    let (settlement, outcome) = match work {
+        Some(work) => perform(engine, work.as_ref(), job).await,
+        None => foreign(engine, fetched, job).await,
     };
     let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
     let duration = started.elapsed();
     if outcome != Outcome::Foreign {
-        log_end(&job, outcome, duration);
+        let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+        tracing::info!(outcome = outcome.as_str(), elapsed, "end");
     }
     engine.observer.job_finished(&JobReport {
         class: job.class(),
@@ -73,7 +95,7 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
 
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
-    tracing::info!(class = %brief(job.class()), jid = %brief(job.jid()), queue = job.queue(), "start");
+    tracing::info!("start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
     match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
         Ok(()) => (Settlement::Over, Outcome::Done),
@@ -104,7 +126,7 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
 }
 
 fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
-    tracing::warn!(class = %brief(job.class()), jid = %brief(job.jid()), "{}", brief(&failure.to_string()));
+    tracing::warn!("{}", brief(&failure.to_string()));
     retry::after_failure(job.payload(), job.queue(), failure, &engine.settings, clock::now())
 }
 
@@ -162,12 +184,6 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
     JobFailure::new("Panic", message)
-}
-
-fn log_end(job: &Job, outcome: Outcome, duration: Duration) {
-    let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
-    let (class, jid) = (brief(job.class()), brief(job.jid()));
-    tracing::info!(%class, %jid, queue = job.queue(), outcome = outcome.as_str(), elapsed, "end");
 }
 
 /// Foreign text made fit for one line of a log.
