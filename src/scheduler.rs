@@ -278,7 +278,7 @@ impl Scheduler {
 
 /// How long it is until the next minute begins.
 fn until_next_minute() -> Duration {
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
     let now = Utc::now();
     let schedule = EVERY_MINUTE.parse::<Schedule>();
     let next = schedule.ok().and_then(|schedule| schedule.after(&now).next());
@@ -295,6 +295,6 @@ mod tests {
         let minutes: Vec<_> = schedule.after(&Utc::now()).take(3).collect();
         assert_eq!(minutes[1] - minutes[0], TimeDelta::minutes(1));
         assert_eq!(minutes[2] - minutes[1], TimeDelta::minutes(1));
-        assert!(until_next_minute() <= Duration::from_secs(60));
+        assert!(until_next_minute() <= Duration::from_mins(1));
     }
 }

@@ -5,7 +5,6 @@ mod preparation;
 mod service_manager;
 mod signals;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::administration;
-use super::environment_variable;
+use super::{ConfigArgs, administration, environment_variable};
 use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
@@ -31,18 +29,14 @@ use crate::web::watch::Watch;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
-    /// Read this configuration [default: /etc/sidemirror/sidemirror.yml, if it exists]
-    #[arg(short = 'C', long = "config", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Run so many jobs at once
     #[arg(short = 'c', long, value_name = "N")]
     concurrency: Option<usize>,
     /// Serve this queue, drawn with this weight. Repeatable
     #[arg(short = 'q', long = "queue", value_name = "NAME[,WEIGHT]")]
     queues: Vec<String>,
-    /// Use this environment's section [default: $APP_ENV, $RAILS_ENV, $RACK_ENV or development]
-    #[arg(short = 'e', long, value_name = "NAME")]
-    environment: Option<String>,
     /// Show this tag in Sidekiq's Web UI
     #[arg(short = 'g', long, value_name = "TAG")]
     tag: Option<String>,
@@ -60,14 +54,13 @@ pub(super) struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
-            path: self.config.clone(),
             concurrency: self.concurrency,
             queues: self.queues.clone(),
-            environment: self.environment.clone(),
             tag: self.tag.clone(),
             timeout: self.timeout,
             verbose: self.verbose,
             listen: self.listen.clone(),
+            ..self.config.overrides()
         }
     }
 }
@@ -103,7 +96,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         slots: Slots::new(redis.clone()),
         repositories,
         door: door(&config)?,
-        engine: Arc::new(Libgit2::default()),
+        engine: Arc::new(Libgit2),
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),
     });

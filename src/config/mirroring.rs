@@ -78,7 +78,7 @@ const PROFILES: [(&str, Profile); 4] =
     [("6.4", Profile::V6_4), ("6.5", Profile::V6_5), ("7", Profile::V7), ("8", Profile::V8)];
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 impl Mirroring {
     pub(super) fn from_section(mut section: Section, listen: Option<String>) -> Result<Self, ConfigError> {

@@ -117,7 +117,7 @@ impl Config {
             tag: root.text("tag")?.filter(|_| overrides.tag.is_none()).or(overrides.tag.clone()).unwrap_or_default(),
             verbose: root.flag("verbose")?.unwrap_or(false) || overrides.verbose,
             dead_max_jobs: root.number("dead_max_jobs", 1..=100_000_000)?.unwrap_or(10_000),
-            dead_timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(Duration::from_secs(180 * 24 * 3600)),
+            dead_timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(180 * Duration::from_hours(24)),
             average_scheduled_poll_interval: root
                 .seconds("average_scheduled_poll_interval")?
                 .unwrap_or(Duration::from_secs(5)),

@@ -109,9 +109,8 @@ async fn keep(lease: Lease, key: MirrorKey, slots: Slots, lost: CancellationToke
         }
         pause = match lease.renew().await {
             Ok(true) => period,
-            Ok(false) => break,
             Err(_) if lease.is_trusted() => Duration::from_secs(1),
-            Err(_) => break,
+            Ok(false) | Err(_) => break,
         };
         if key.direction == Direction::Pull && pause == period {
             // The next renewal tries again; a slot is only given up after several have failed.

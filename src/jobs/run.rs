@@ -25,7 +25,7 @@ use crate::store::Transition;
 const FAILED: &str = "Sidemirror::UpdateError";
 
 /// How long a run waits for another one in the same repository: a push for the pull of the same project, say.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
@@ -142,15 +142,15 @@ impl Run {
         mut work: JoinHandle<Result<RunSummary, RunError>>,
     ) -> Result<RunSummary, RunError> {
         loop {
-            match timeout(PROGRESS_PERIOD, &mut work).await {
-                Ok(result) => return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string()))),
-                Err(_) => tracing::info!(
-                    seconds = self.started.elapsed().as_secs(),
-                    objects = self.progress.received(),
-                    of = self.progress.announced(),
-                    "still running"
-                ),
+            if let Ok(result) = timeout(PROGRESS_PERIOD, &mut work).await {
+                return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string())));
             }
+            tracing::info!(
+                seconds = self.started.elapsed().as_secs(),
+                objects = self.progress.received(),
+                of = self.progress.announced(),
+                "still running"
+            );
         }
     }
 

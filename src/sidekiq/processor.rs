@@ -53,12 +53,12 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
 
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
     let work = engine.registry.find(job.class());
-    let span = span(&job, work.and_then(|work| work.subject(&job)));
+    let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
     settle_by_class(engine, fetched, &job, work).instrument(span).await
 }
 
 /// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
-fn span(job: &Job, subject: Option<String>) -> Span {
+fn span(job: &Job, subject: Option<&str>) -> Span {
     let (class, jid) = (brief(job.class()), brief(job.jid()));
     tracing::info_span!("job", %class, %jid, queue = job.queue(), subject)
 }
