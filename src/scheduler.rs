@@ -47,6 +47,8 @@ const SWEEP: isize = 500;
 pub trait SchedulerObserver: Send + Sync {
     /// The scheduler went round; it does so every few seconds.
     fn turn(&self);
+    /// It has ended and goes round no more.
+    fn ended(&self);
     /// This process scheduled in this minute.
     fn led(&self, tick: &Tick);
     /// Another process schedules.
@@ -117,6 +119,7 @@ impl Scheduler {
             // Otherwise it ends by itself.
             let _ = lease.release().await;
         }
+        self.observer.ended();
     }
 
     /// One minute's work.

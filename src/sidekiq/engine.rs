@@ -53,7 +53,7 @@ impl Engine {
             stats: Stats::default(),
             lease: Lease::new(redis.clone(), &identity),
             foreign: Foreign::new(redis.clone()),
-            outage: Outage::default(),
+            outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
             hard_stop: CancellationToken::new(),

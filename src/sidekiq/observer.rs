@@ -59,6 +59,12 @@ pub trait Observer: Send + Sync {
     /// answers, and at least every half minute while it does not.
     fn turn(&self, _loop_name: &'static str) {}
 
+    /// A loop has ended, as `fetch` and `poller` do in a quiet process: it takes no more turns.
+    fn ended(&self, _loop_name: &'static str) {}
+
+    /// Redis does not answer any more (`true`), or does so again.
+    fn redis_is_lost(&self, _lost: bool) {}
+
     /// So many jobs of a dead process went back to `queue`.
     fn rescued(&self, _queue: &str, _jobs: u64) {}
 
