@@ -7,8 +7,8 @@ for i = 0, #KEYS / 5 - 1 do
   local old, new, id, score = unpack(ARGV, i * 4 + 1, i * 4 + 4)
   if (redis.call('HGET', record, 'record') or '') == old then
     redis.call('HSET', record, 'record', new)
-    redis.call('SADD', all, id)
-    redis.call('SREM', old_set, id)
+    if old == '' then redis.call('SADD', all, id) end
+    if old_set ~= new_set then redis.call('SREM', old_set, id) end
     redis.call('SADD', new_set, id)
     if score == '' then redis.call('ZREM', due, id) else redis.call('ZADD', due, score, id) end
     replaced[i + 1] = 1
