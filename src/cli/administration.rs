@@ -28,7 +28,7 @@ impl Administration {
         runtime.block_on(async {
             let redis = connect(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config).ok())?;
-            let client = Client::new(redis, config.profile());
+            let client = Client::new(redis, config.sidekiq.profile);
             work(Self { store, client, config }).await
         })
     }

@@ -21,7 +21,7 @@ use crate::jobs::{self, Environment};
 use crate::mirror::record::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::{Client, DeadSettings, Identity, PollerSettings, Process, Settings};
+use crate::sidekiq::{Client, Identity, Process};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -72,7 +72,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.concurrency + 16)
+        .max_blocking_threads(config.sidekiq.concurrency + 16)
         .build()?;
     runtime.block_on(serve(config))
 }
@@ -108,7 +108,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
     }
-    let process = Process::start(identity, settings(&config), redis.clone(), registry, watch.clone())
+    let process = Process::start(identity, config.sidekiq.clone(), redis.clone(), registry, watch.clone())
         .await
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
@@ -117,8 +117,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
-            client: Client::new(redis, config.profile()),
-            queue: config.queues.first().to_owned(),
+            client: Client::new(redis, config.sidekiq.profile),
+            queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
@@ -131,7 +131,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(
         identity = environment.identity,
         version = env!("CARGO_PKG_VERSION"),
-        concurrency = config.concurrency,
+        concurrency = config.sidekiq.concurrency,
         "ready"
     );
 
@@ -141,7 +141,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     signals.until_stop(&process, on_quiet).await;
     health.enter(Phase::Stopping);
-    service_manager::stopping(config.timeout);
+    service_manager::stopping(config.sidekiq.timeout);
     stop_scheduling.cancel();
     process.stop().await;
     stop.cancel();
@@ -159,22 +159,4 @@ fn door(config: &Config) -> anyhow::Result<Door> {
         // Some hosts serve git only to what looks like git.
         user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
     })?)
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        concurrency: config.concurrency,
-        queues: config.queues.clone(),
-        timeout: config.timeout,
-        max_retries: config.max_retries,
-        labels: config.labels.clone(),
-        tag: config.tag.clone(),
-        profile: config.profile(),
-        poller: PollerSettings {
-            enabled: config.mirror.poller,
-            average_interval: config.average_scheduled_poll_interval,
-            own_interval: config.poll_interval_average,
-        },
-        dead: DeadSettings { max_jobs: config.dead_max_jobs, timeout: config.dead_timeout },
-    }
 }

@@ -37,7 +37,7 @@ pub struct Mirroring {
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, JobKind>,
     /// The Sidekiq whose formats we write.
-    pub sidekiq: Profile,
+    pub profile: Profile,
     /// Whether due mirrors are scheduled by this process.
     pub scheduler: bool,
     /// Whether due retries and scheduled jobs are put back into their queues by this process.
@@ -97,7 +97,7 @@ impl Mirroring {
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
             jobs: jobs(section.section("jobs")?)?,
-            sidekiq: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
+            profile: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
             poller: section.flag("poller")?.unwrap_or(true),
             log_format: section

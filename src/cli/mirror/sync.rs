@@ -36,7 +36,7 @@ pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> an
         Transition::Refused(refused) => bail!("{refused} already; nothing to do"),
         Transition::Missing => bail!(missing(key)),
     }
-    let queue = administration.config.queues.first();
+    let queue = administration.config.sidekiq.queues.first();
     let job = NewJob::new(jobs::class_of(key.direction), vec![key.id.0.into()]).queue(queue).retry(false);
     administration.client.push(&job).await?;
     if args.json {
