@@ -6,9 +6,11 @@ mod service_manager;
 mod signals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -65,6 +67,10 @@ impl RunArgs {
     }
 }
 
+/// How long the pages, and threads of runs that were broken off, may take to end.
+const LAST_TASKS: Duration = Duration::from_secs(2);
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 /// Runs the worker. Everything that can be wrong with the configuration is found before anything is started.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.overrides(), &environment_variable)?;
@@ -74,7 +80,10 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
         .max_blocking_threads(config.sidekiq.concurrency + 16)
         .build()?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
+    runtime.shutdown_timeout(LAST_THREADS);
+    served
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
@@ -83,7 +92,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redis = administration::connect(&config).await?;
-    let store = administration::open_store(&config, &redis, Some(sealing_key))?;
+    let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
@@ -146,7 +155,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     process.stop().await;
     stop.cancel();
     tasks.close();
-    tasks.wait().await;
+    if timeout(LAST_TASKS, tasks.wait()).await.is_err() {
+        tracing::warn!("somebody keeps a connection to metrics and health open; leaving all the same");
+    }
     tracing::info!("stopped");
     Ok(())
 }

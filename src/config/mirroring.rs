@@ -42,6 +42,8 @@ pub struct Mirroring {
     pub scheduler: bool,
     /// Whether due retries and scheduled jobs are put back into their queues by this process.
     pub poller: bool,
+    /// How long jobs of foreign classes are left to a process that is not there (yet).
+    pub foreign_grace: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -100,6 +102,7 @@ impl Mirroring {
             profile: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
             poller: section.flag("poller")?.unwrap_or(true),
+            foreign_grace: section.duration("foreign_grace", Duration::ZERO..=HOUR)?.unwrap_or(2 * 60 * SECOND),
             log_format: section
                 .choice("log_format", &[("human", LogFormat::Human), ("json", LogFormat::Json)])?
                 .unwrap_or(LogFormat::Human),

@@ -151,6 +151,7 @@ fn sidekiq(
             max_jobs: max_jobs.unwrap_or(default.dead.max_jobs),
             timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(default.dead.timeout),
         },
+        foreign_grace: mirror.foreign_grace,
         ..default
     })
 }
