@@ -27,7 +27,7 @@ pub struct SealingKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// There is no key.
-    #[error("the mirror logs in, but no key to seal its password is configured (mirror.secret_key_file)")]
+    #[error("The mirror logs in, but no key to seal its password is configured (mirror.secret_key_file).")]
     NoKey,
     /// The key file is not there or not for us.
     #[error("cannot be read: {0}")]
@@ -36,7 +36,7 @@ pub enum SealError {
     #[error("does not hold 32 bytes in base64")]
     BadKey,
     /// Sealed with another key.
-    #[error("the password was sealed with key {sealed_with}, but the configured key is {configured}")]
+    #[error("The password was sealed with key {sealed_with}, but the configured key is {configured}.")]
     OtherKey {
         /// The id of the key it was sealed with.
         sealed_with: String,
@@ -44,7 +44,7 @@ pub enum SealError {
         configured: String,
     },
     /// Damaged, or moved here from another mirror.
-    #[error("the sealed password is damaged or belongs to another mirror")]
+    #[error("The sealed password is damaged or belongs to another mirror.")]
     Damaged,
 }
 
