@@ -6,9 +6,11 @@ mod service_manager;
 mod signals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,7 +23,7 @@ use crate::jobs::{self, Environment};
 use crate::mirror::record::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::{Client, DeadSettings, Identity, PollerSettings, Process, Settings};
+use crate::sidekiq::{Client, Identity, Process};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -65,6 +67,10 @@ impl RunArgs {
     }
 }
 
+/// How long the pages, and threads of runs that were broken off, may take to end.
+const LAST_TASKS: Duration = Duration::from_secs(2);
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 /// Runs the worker. Everything that can be wrong with the configuration is found before anything is started.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.overrides(), &environment_variable)?;
@@ -72,9 +78,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.concurrency + 16)
+        .max_blocking_threads(config.sidekiq.concurrency + 16)
         .build()?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
+    runtime.shutdown_timeout(LAST_THREADS);
+    served
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
@@ -83,7 +92,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redis = administration::connect(&config).await?;
-    let store = administration::open_store(&config, &redis, Some(sealing_key))?;
+    let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
@@ -108,7 +117,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
     }
-    let process = Process::start(identity, settings(&config), redis.clone(), registry, watch.clone())
+    let process = Process::start(identity, config.sidekiq.clone(), redis.clone(), registry, watch.clone())
         .await
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
@@ -117,8 +126,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
-            client: Client::new(redis, config.profile()),
-            queue: config.queues.first().to_owned(),
+            client: Client::new(redis, config.sidekiq.profile),
+            queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
@@ -131,7 +140,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(
         identity = environment.identity,
         version = env!("CARGO_PKG_VERSION"),
-        concurrency = config.concurrency,
+        concurrency = config.sidekiq.concurrency,
         "ready"
     );
 
@@ -141,12 +150,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     signals.until_stop(&process, on_quiet).await;
     health.enter(Phase::Stopping);
-    service_manager::stopping(config.timeout);
+    service_manager::stopping(config.sidekiq.timeout);
     stop_scheduling.cancel();
     process.stop().await;
     stop.cancel();
     tasks.close();
-    tasks.wait().await;
+    if timeout(LAST_TASKS, tasks.wait()).await.is_err() {
+        tracing::warn!("somebody keeps a connection to metrics and health open; leaving all the same");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -159,22 +170,4 @@ fn door(config: &Config) -> anyhow::Result<Door> {
         // Some hosts serve git only to what looks like git.
         user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
     })?)
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        concurrency: config.concurrency,
-        queues: config.queues.clone(),
-        timeout: config.timeout,
-        max_retries: config.max_retries,
-        labels: config.labels.clone(),
-        tag: config.tag.clone(),
-        profile: config.profile(),
-        poller: PollerSettings {
-            enabled: config.mirror.poller,
-            average_interval: config.average_scheduled_poll_interval,
-            own_interval: config.poll_interval_average,
-        },
-        dead: DeadSettings { max_jobs: config.dead_max_jobs, timeout: config.dead_timeout },
-    }
 }

@@ -16,14 +16,14 @@ use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
 use crate::sidekiq::Perform;
-use crate::sidekiq::{Job, JobFailure};
+use crate::sidekiq::{Job, NotDone};
 
 /// The work behind `UpdateMirror` and its other names.
 pub struct UpdateMirror(pub Arc<Environment>);
 
 #[async_trait]
 impl Perform for UpdateMirror {
-    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+    async fn perform(&self, job: &Job) -> Result<(), NotDone> {
         let key = MirrorKey::pull(mirror_id(job)?);
         match Run::begin(&self.0, key, job).await? {
             Some(run) => run.perform(job, pull).await,

@@ -52,7 +52,7 @@ impl Engine {
             hands: Hands::new(settings.concurrency),
             stats: Stats::default(),
             lease: Lease::new(redis.clone(), &identity),
-            foreign: Foreign::new(redis.clone()),
+            foreign: Foreign::new(redis.clone(), settings.foreign_grace),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),

@@ -13,8 +13,6 @@ use crate::connections::{Redis, RedisError};
 
 /// For so long what is known of other processes counts as true.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// A queue whose process has gone is taken for served so long yet: it may be restarting.
-const GRACE: Duration = Duration::from_mins(2);
 /// The first pause in looking at a queue that holds no job of ours, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pairs of class and queue that are warned of.
@@ -22,6 +20,10 @@ const WARNINGS: usize = 1000;
 
 pub(super) struct Foreign {
     redis: Redis,
+    started: Instant,
+    /// A queue whose process has gone is taken for served so long yet: it may be restarting, as may be one that we
+    /// have not seen since our own start.
+    grace: Duration,
     others: tokio::sync::Mutex<Others>,
     shared: Mutex<HashMap<Arc<str>, Pause>>,
     warned: Mutex<HashSet<(String, Arc<str>)>>,
@@ -42,21 +44,28 @@ struct Pause {
 }
 
 impl Foreign {
-    pub(super) fn new(redis: Redis) -> Self {
-        Self { redis, others: tokio::sync::Mutex::default(), shared: Mutex::default(), warned: Mutex::default() }
+    pub(super) fn new(redis: Redis, grace: Duration) -> Self {
+        Self {
+            redis,
+            started: Instant::now(),
+            grace,
+            others: tokio::sync::Mutex::default(),
+            shared: Mutex::default(),
+            warned: Mutex::default(),
+        }
     }
 
-    /// Whether a living process that is not one of ours serves this queue, or did so a moment ago.
+    /// Whether a living process that is not one of ours serves this queue, or did so a moment ago, or may yet.
     pub(super) async fn is_served(&self, queue: &str) -> Result<bool, RedisError> {
         let mut others = self.others.lock().await;
         if others.looked.is_none_or(|looked| looked.elapsed() > LOOK_AGAIN) {
             let served = processes::queues_of_others(&self.redis).await?;
             let now = Instant::now();
-            others.serve.retain(|_, seen| seen.elapsed() < GRACE);
+            others.serve.retain(|_, seen| seen.elapsed() < self.grace);
             others.serve.extend(served.into_iter().map(|queue| (queue, now)));
             others.looked = Some(now);
         }
-        Ok(others.serve.contains_key(queue))
+        Ok(others.serve.contains_key(queue) || self.started.elapsed() < self.grace)
     }
 
     /// A foreign job came from this queue: it is shared.

@@ -12,7 +12,7 @@ use super::clock;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
-use super::job::{Job, JobFailure};
+use super::job::{Job, JobFailure, NotDone};
 use super::observer::{JobReport, Outcome};
 use super::outage::PAUSE;
 use super::payload::Payload;
@@ -97,10 +97,12 @@ async fn settle_by_class(
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
     tracing::info!("start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
-    match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+    match result.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
         Ok(()) => (Settlement::Over, Outcome::Done),
+        Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
-        Err(failure) => (failed(engine, job, &failure), Outcome::Failed),
+        Err(NotDone::Later(wait)) => (Settlement::Later(clock::now() + wait.as_secs_f64()), Outcome::PutOff),
+        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure), Outcome::Failed),
     }
 }
 
@@ -150,8 +152,10 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
     };
     let outcome = match outcome {
-        Outcome::Done | Outcome::Failed if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
-        Outcome::Done | Outcome::Failed if !lay_there => Outcome::Interrupted,
+        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {
+            Outcome::Returned
+        }
+        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there => Outcome::Interrupted,
         outcome => outcome,
     };
     match outcome {

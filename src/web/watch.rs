@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::health::Health;
 use super::metrics::Metrics;
@@ -40,6 +41,10 @@ impl Observer for Watch {
     fn redis_is_lost(&self, lost: bool) {
         self.health.redis_is_lost(lost);
         self.metrics.redis_is_lost(lost);
+    }
+
+    fn queue_latency(&self, queue: &str, latency: Duration) {
+        self.metrics.queue_latency(queue, latency);
     }
 
     fn rescued(&self, _queue: &str, jobs: u64) {

@@ -167,7 +167,7 @@ fn load(text: &str, overrides: Overrides, variables: &[(&str, &str)]) -> Config 
 }
 
 fn weights(config: &Config) -> Vec<(&str, u32)> {
-    config.queues.weights().collect()
+    config.sidekiq.queues.weights().collect()
 }
 
 #[test]
@@ -193,13 +193,16 @@ fn queues_are_taken_in_every_form_in_which_sidekiq_writes_them() {
 fn the_environment_chooses_a_section_and_the_command_line_beats_the_file() {
     let file = ":concurrency: 5\nproduction:\n  :concurrency: 9\n  mirror:\n    max_capacity: 7\nmirror:\n  max_capacity: 3\n  scheduler: false\nstaging:\n  concurrency: 2\n";
     let development = load(file, Overrides::default(), &[]);
-    assert_eq!((development.concurrency, development.mirror.capacity.max), (5, 3));
+    assert_eq!((development.sidekiq.concurrency, development.mirror.capacity.max), (5, 3));
     let production = load(file, Overrides::default(), &[("RAILS_ENV", "production")]);
-    assert_eq!((production.concurrency, production.mirror.capacity.max, production.mirror.scheduler), (9, 7, false));
+    assert_eq!(
+        (production.sidekiq.concurrency, production.mirror.capacity.max, production.mirror.scheduler),
+        (9, 7, false)
+    );
     let flags = Overrides { concurrency: Some(4), environment: Some("staging".into()), ..Overrides::default() };
     let flagged = load(file, flags, &[("RAILS_ENV", "production"), ("RAILS_MAX_THREADS", "8")]);
-    assert_eq!((flagged.concurrency, flagged.environment.as_str()), (4, "staging"));
-    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).concurrency, 8);
+    assert_eq!((flagged.sidekiq.concurrency, flagged.environment.as_str()), (4, "staging"));
+    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).sidekiq.concurrency, 8);
 }
 
 #[test]

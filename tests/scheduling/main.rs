@@ -35,7 +35,7 @@ impl Store {
         let key = SealingKey::read(&installation.folder().join("secret.key")).unwrap();
         let settings = RedisSettings::new(redis.url().parse().unwrap());
         let connection = runtime.block_on(connections::Redis::connect(&settings)).unwrap();
-        let store = RedisStore::new(connection, TimeDelta::minutes(300), Some(key));
+        let store = RedisStore::new(connection, TimeDelta::minutes(300), Ok(key));
         Self { runtime, store }
     }
 

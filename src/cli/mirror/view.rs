@@ -109,6 +109,7 @@ impl View {
     pub(super) fn next_update(&self) -> String {
         match (self.direction, self.update_status) {
             (_, "scheduled" | "started") => "now".to_owned(),
+            _ if !self.enabled => "-".to_owned(),
             (Direction::Push, _) => "on push".to_owned(),
             (Direction::Pull, _) => relative(self.next_execution_timestamp),
         }
