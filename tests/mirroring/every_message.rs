@@ -1,7 +1,9 @@
 //! The page and the code say the same: every text that can be made is listed, and every one that is listed can be made.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use sidemirror::git::GitError;
@@ -115,9 +117,25 @@ fn of_a_run() -> Vec<String> {
         StoreError::Unreadable { key, problem: reason() }.to_string(),
         StoreError::Contended(key).to_string(),
         SealError::OtherKey { sealed_with: "12ab".to_owned(), configured: "34cd".to_owned() }.to_string(),
-        SealError::Damaged.to_string(),
     ]);
+    texts.extend(ABANDONED.map(|(_, text)| text.to_owned()));
     texts
+}
+
+/// What is written about runs that nobody will end, and where.
+const ABANDONED: [(&str, &str); 4] = [
+    ("src/jobs/run.rs", "The mirror was disabled before its run began."),
+    ("src/scheduler.rs", "The run ended without a result: its process died."),
+    ("src/scheduler.rs", "Stuck in scheduled for too long: its job was lost."),
+    ("src/scheduler.rs", "The job could not be put into its queue."),
+];
+
+#[test]
+fn what_is_written_about_abandoned_runs_is_in_the_source() {
+    for (file, text) in ABANDONED {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        assert!(source.contains(&format!("\"{text}\"")), "{text} in {file}");
+    }
 }
 
 /// What Redis itself says is not in the table, but in the text below it.

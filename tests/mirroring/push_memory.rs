@@ -1,8 +1,12 @@
 //! What our last push left on the far side is ours to move, also after runs that went wrong in between.
 
+use std::fs;
+use std::time::Duration;
+
 use crate::histories::{put, tell, word};
 use crate::hooks::{install, uninstall};
 use crate::rig::repository::Repository;
+use crate::rig::wait;
 use crate::world::World;
 
 /// A push mirror whose `topic` was pushed as `fork` and is rebased to `next` here.
@@ -32,9 +36,9 @@ fn our_own_rebase_is_still_ours_after_the_far_side_refused_it_once() {
 fn our_own_rebase_is_still_ours_after_the_far_side_was_away() {
     let (world, here, there) = rebased();
     let away = there.path().with_extension("away");
-    std::fs::rename(there.path(), &away).unwrap();
+    fs::rename(there.path(), &away).unwrap();
     world.fail("push", 1);
-    std::fs::rename(&away, there.path()).unwrap();
+    fs::rename(&away, there.path()).unwrap();
     world.succeed("push", 1);
     assert_eq!(there.refs(), here.mirrored_refs());
 }
@@ -61,4 +65,21 @@ fn each_mirror_of_a_repository_has_a_memory_of_its_own() {
     assert_eq!(word(&other, "refs/heads/topic"), "fork");
     world.succeed("push", 1);
     assert_eq!(there.refs(), here.mirrored_refs());
+}
+
+#[test]
+fn what_is_pushed_while_a_run_is_under_way_is_sent_afterwards() {
+    let (world, here, there) = rebased();
+    let gate = there.path().join("gate");
+    let wait = format!("touch {0}.reached; while [ ! -e {0} ]; do sleep 0.05; done", gate.display());
+    install(&there, "pre-receive", &wait);
+    world.push_job("push", 1);
+    wait::until("the run is at the far side", wait::START, || gate.with_extension("reached").exists());
+    here.commit("main", "came in between");
+    world.push_job("push", 1);
+    wait::until("the second job was seen", wait::START, || {
+        world.worker.log().contains("Another run is at this mirror")
+    });
+    fs::write(&gate, "").unwrap();
+    wait::until("all is sent", Duration::from_mins(1), || there.refs() == here.mirrored_refs());
 }
