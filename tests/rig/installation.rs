@@ -1,15 +1,18 @@
 //! One installation of sidemirror: its settings, key and repositories, shared by all of its processes.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tempfile::TempDir;
+use serde_json::Value;
+use tempfile::{NamedTempFile, TempDir};
 
+use super::git_http::GitServer;
 use super::repository::Repository;
 use super::worker::Worker;
 
@@ -93,6 +96,21 @@ impl Installation {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Adds a `pull` or `push` mirror of a repository on the rig's git server, with further options of `mirror add`.
+    pub fn add_mirror(&self, direction: &str, id: u64, repository: &str, url: &str, options: &[&str]) {
+        let id = id.to_string();
+        let password_file = self.password_file(GitServer::PASSWORD);
+        let mut args = vec!["mirror", "add", direction, "--id", &id, "--repository", repository, "--url", url];
+        args.extend(["--user", GitServer::USER, "--password-file", password_file.to_str().unwrap()]);
+        args.extend(options);
+        self.cli_ok(&args);
+    }
+
+    /// What `mirror show --json` says about a mirror.
+    pub fn mirror_state(&self, direction: &str, id: u64) -> Value {
+        serde_json::from_str(&self.cli_ok(&["mirror", "show", direction, &id.to_string(), "--json"])).unwrap()
+    }
+
     /// The program with these arguments and nothing of the test's own environment but what every process has.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sidemirror"));
@@ -109,19 +127,16 @@ impl Installation {
     /// Writes the settings to a file of this name; `listen` is the address for metrics and health.
     pub(super) fn write_config(&self, name: &str, listen: &str) -> PathBuf {
         let path = self.folder().join(name);
-        fs::write(&path, self.yaml(listen)).unwrap();
+        // In one step: another thread of the test may be running a subcommand that reads the same file.
+        let mut file = NamedTempFile::new_in(self.folder()).unwrap();
+        file.write_all(self.yaml(listen).as_bytes()).unwrap();
+        file.persist(&path).unwrap();
         path
     }
 
     fn yaml(&self, listen: &str) -> String {
-        let mut yaml = String::new();
-        for (key, value) in &self.settings {
-            let _ = writeln!(yaml, "{key}: {value}");
-        }
-        let _ = writeln!(yaml, "mirror:\n  listen: {listen:?}");
-        for (key, value) in &self.mirror_settings {
-            let _ = writeln!(yaml, "  {key}: {value}");
-        }
-        yaml
+        let top = self.settings.iter().map(|(key, value)| format!("{key}: {value}\n"));
+        let mirror = self.mirror_settings.iter().map(|(key, value)| format!("  {key}: {value}\n"));
+        top.chain([format!("mirror:\n  listen: {listen:?}\n")]).chain(mirror).collect()
     }
 }
