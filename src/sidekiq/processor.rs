@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 
 use super::clock;
+use super::dead;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
@@ -40,8 +41,8 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
         Ok(payload) => payload,
         Err(malformed) => {
             tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
-            let (outcome, next) =
-                conclude(engine, fetched, Settlement::Dead(fetched.bytes.clone()), Outcome::Malformed).await;
+            let settlement = Settlement::Dead(dead::legible(&fetched.bytes));
+            let (outcome, next) = conclude(engine, fetched, settlement, Outcome::Malformed).await;
             let duration = started.elapsed();
             let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
             engine.observer.job_finished(&report);
