@@ -35,6 +35,14 @@ struct Others {
     serve: HashMap<String, Instant>,
 }
 
+impl Others {
+    fn saw(&mut self, served: HashSet<String>, now: Instant) {
+        self.serve.retain(|_, seen| now.duration_since(*seen) < GRACE);
+        self.serve.extend(served.into_iter().map(|queue| (queue, now)));
+        self.looked = Some(now);
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Pause {
     until: Instant,
@@ -51,10 +59,7 @@ impl Foreign {
         let mut others = self.others.lock().await;
         if others.looked.is_none_or(|looked| looked.elapsed() > LOOK_AGAIN) {
             let served = processes::queues_of_others(&self.redis).await?;
-            let now = Instant::now();
-            others.serve.retain(|_, seen| seen.elapsed() < GRACE);
-            others.serve.extend(served.into_iter().map(|queue| (queue, now)));
-            others.looked = Some(now);
+            others.saw(served, Instant::now());
         }
         Ok(others.serve.contains_key(queue))
     }
@@ -96,5 +101,21 @@ impl Foreign {
 
     fn shared(&self) -> MutexGuard<'_, HashMap<Arc<str>, Pause>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_counts_as_served_for_two_minutes_after_its_process_has_gone() {
+        let (mut others, start) = (Others::default(), Instant::now());
+        let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        others.saw(queues(&["a", "b"]), start);
+        others.saw(queues(&["b"]), start + GRACE - LOOK_AGAIN);
+        assert!(others.serve.contains_key("a") && others.serve.contains_key("b"));
+        others.saw(queues(&[]), start + GRACE);
+        assert!(!others.serve.contains_key("a") && others.serve.contains_key("b"));
     }
 }
