@@ -113,7 +113,7 @@ mod tests {
         let (mut others, start) = (Others::default(), Instant::now());
         let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         others.saw(queues(&["a", "b"]), start);
-        others.saw(queues(&["b"]), start + GRACE - LOOK_AGAIN);
+        others.saw(queues(&["b"]), start + LOOK_AGAIN);
         assert!(others.serve.contains_key("a") && others.serve.contains_key("b"));
         others.saw(queues(&[]), start + GRACE);
         assert!(!others.serve.contains_key("a") && others.serve.contains_key("b"));
