@@ -16,7 +16,7 @@ use crate::coordination::lease::{Attempt, Lease};
 use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::record::{MirrorId, MirrorKey};
-use crate::mirror::state::{Event, Status};
+use crate::mirror::state::{Event, UnderWay};
 use crate::sidekiq::{Client, NewJob};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
@@ -29,6 +29,9 @@ const LEASE: Duration = Duration::from_secs(90);
 
 /// Mirrors scheduled in one go, at most.
 const PAGE: usize = 500;
+
+/// How often a push whose answer was lost is tried.
+const PUSHES: u32 = 30;
 
 /// How often free slots are looked for while due mirrors wait.
 const REFILL_PERIOD: Duration = Duration::from_secs(1);
@@ -47,6 +50,8 @@ const SWEEP: isize = 500;
 pub trait SchedulerObserver: Send + Sync {
     /// The scheduler went round; it does so every few seconds.
     fn turn(&self);
+    /// It has ended and goes round no more.
+    fn ended(&self);
     /// This process scheduled in this minute.
     fn led(&self, tick: &Tick);
     /// Another process schedules.
@@ -101,37 +106,30 @@ impl Scheduler {
     /// Schedules until told to stop, then gives the lease back.
     pub async fn run(self, stop: CancellationToken) {
         let mut lease = None;
-        loop {
-            let next_minute = Instant::now() + until_next_minute();
-            tokio::select! {
-                () = stop.cancelled() => break,
-                result = self.minute(&mut lease, next_minute) => if let Err(error) = result {
-                    tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
-                }
+        let started = Instant::now();
+        while !stop.is_cancelled() {
+            let minute = Minute { ends: Instant::now() + until_next_minute(), started, stop: &stop };
+            if let Err(error) = self.minute(&mut lease, &minute).await {
+                tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
-            if !self.rest_until(next_minute, &stop).await {
-                break;
-            }
+            self.rest(&minute).await;
         }
         if let Some(lease) = lease {
             // Otherwise it ends by itself.
             let _ = lease.release().await;
         }
+        self.observer.ended();
     }
 
-    /// One minute's work.
-    async fn minute(&self, lease: &mut Option<Lease>, next_minute: Instant) -> Result<(), TickError> {
+    /// One minute's work. A stop is only noticed where it leaves nothing half done.
+    async fn minute(&self, lease: &mut Option<Lease>, minute: &Minute<'_>) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
             return Ok(());
         };
-        self.sweep().await?;
+        self.sweep(minute.started).await?;
         self.measure().await?;
-        while self.fill(lease).await? && lease.is_trusted() {
-            if !self.wait_for_room(next_minute).await? {
-                break;
-            }
-        }
+        while self.fill(lease, minute).await? && self.wait_for_room(minute).await? {}
         Ok(())
     }
 
@@ -152,11 +150,11 @@ impl Scheduler {
     }
 
     /// Schedules due mirrors while there are free slots; tells whether more are due.
-    async fn fill(&self, lease: &Lease) -> Result<bool, TickError> {
+    async fn fill(&self, lease: &Lease, minute: &Minute<'_>) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
-        loop {
+        while lease.is_trusted() && !minute.stop.is_cancelled() {
             let free = self.capacity.free(slots.taken().await?);
-            if free == 0 || !lease.is_trusted() {
+            if free == 0 {
                 return Ok(true);
             }
             let page = free.min(PAGE);
@@ -171,6 +169,7 @@ impl Scheduler {
                 return Ok(false);
             }
         }
+        Ok(false)
     }
 
     /// Marks mirrors that have a slot scheduled and pushes their jobs, in this order: a job that arrived before
@@ -184,25 +183,48 @@ impl Scheduler {
         let marks = self.store.transition_all(&events).await?;
         let (marked, refused): (Vec<_>, Vec<_>) =
             ids.iter().zip(jobs).zip(marks).partition(|(_, mark)| matches!(mark, Transition::Done(_)));
-        // What is under way keeps its slot: a run that somebody asked for occupied it meanwhile.
-        let gone = refused.iter().filter(|(_, mark)| *mark == Transition::Missing).map(|((id, _), _)| **id);
-        slots.release(&gone.collect::<Vec<_>>()).await?;
-
-        let (ids, jobs): (Vec<MirrorId>, Vec<NewJob>) = marked.into_iter().map(|((id, job), _)| (*id, job)).unzip();
-        if let Err(error) = self.client.push_bulk(&jobs).await {
-            self.abandon(slots, &ids, "The job could not be put into its queue.").await?;
-            return Err(error.into());
+        for ((id, _), mark) in &refused {
+            match mark {
+                // What is under way keeps its slot: a run that somebody asked for occupied it meanwhile.
+                Transition::Done(_) | Transition::Refused(_) => continue,
+                Transition::Missing => {}
+                Transition::Unreadable(problem) => tracing::error!("{problem}"),
+            }
+            slots.release(&[**id]).await?;
         }
+        let (ids, jobs): (Vec<MirrorId>, Vec<NewJob>) = marked.into_iter().map(|((id, job), _)| (*id, job)).unzip();
+        self.push(slots, &ids, &jobs).await?;
         self.observer.scheduled(ids.len());
         tracing::info!(mirrors = ids.len(), queue = %self.queue, "scheduled");
         Ok(ids.len())
     }
 
+    /// Pushes the jobs of mirrors that are marked as scheduled. An answer that was lost is asked for again: a job that
+    /// comes twice does no harm, one that never comes leaves its mirror waiting.
+    async fn push(&self, slots: &Slots, ids: &[MirrorId], jobs: &[NewJob]) -> Result<(), TickError> {
+        for _ in 0..PUSHES {
+            match self.client.push_bulk(jobs).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_refusal() => {
+                    let seen = |job: &NewJob| UnderWay::Job(Some(job.jid().to_owned()));
+                    let lost: Vec<_> = ids.iter().copied().zip(jobs.iter().map(seen)).collect();
+                    self.abandon(slots, &lost, "The job could not be put into its queue.").await?;
+                    return Err(error.into());
+                }
+                Err(error) => tracing::warn!(%error, "scheduled jobs could not be pushed; trying again"),
+            }
+            self.observer.turn();
+            tokio::time::sleep(REFILL_PERIOD).await;
+        }
+        // The sweep finds them.
+        Ok(())
+    }
+
     /// Waits until enough slots are free to go on; `false` when the minute is over first.
-    async fn wait_for_room(&self, next_minute: Instant) -> Result<bool, RedisError> {
+    async fn wait_for_room(&self, minute: &Minute<'_>) -> Result<bool, RedisError> {
         let slots = Slots::new(self.redis.clone());
         loop {
-            if Instant::now() + REFILL_PERIOD >= next_minute {
+            if Instant::now() + REFILL_PERIOD >= minute.ends || minute.stop.is_cancelled() {
                 return Ok(false);
             }
             self.observer.turn();
@@ -214,30 +236,40 @@ impl Scheduler {
     }
 
     /// Frees slots that are taken although no live run owns them.
-    async fn sweep(&self) -> Result<(), TickError> {
+    async fn sweep(&self, started: Instant) -> Result<(), TickError> {
         let slots = Slots::new(self.redis.clone());
         let now = Utc::now();
         let silent = slots.silent_since(now - DEAD_RUN, SWEEP).await?;
         if silent.is_empty() {
             return Ok(());
         }
+        // While nobody was there to rescue the jobs of dead processes, silence means nothing.
+        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
         let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
         let owned = run::owned(&self.redis, &keys).await?;
-        let (mut lost, mut leaked) = (Vec::new(), Vec::new());
+        let (mut dead, mut lost, mut leaked) = (Vec::new(), Vec::new(), Vec::new());
         for (id, _) in silent.iter().zip(owned).filter(|(_, owned)| !owned) {
-            let state = self.store.load(MirrorKey::pull(*id)).await?.map(|mirror| mirror.state);
-            match state.as_ref().map(|state| (state.status, state.last_update_scheduled_at)) {
-                Some((Status::Started, _)) => lost.push((*id, "The run ended without a result: its process died.")),
-                Some((Status::Scheduled, Some(at))) if now - at < LOST_SCHEDULE => {}
-                Some((Status::Scheduled, _)) => lost.push((*id, "Stuck in scheduled for too long: its job was lost.")),
-                _ => leaked.push(*id),
+            let mirror = match self.store.load(MirrorKey::pull(*id)).await {
+                // It cannot be run, so it needs no slot, and must not keep the others from being looked at.
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    tracing::error!("{error}");
+                    None
+                }
+                loaded => loaded?,
+            };
+            let state = mirror.map(|mirror| mirror.state).unwrap_or_default();
+            let waited = now - state.last_update_scheduled_at.unwrap_or_default();
+            match state.under_way() {
+                Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
+                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE => lost.push((*id, seen)),
+                Some(_) => {}
+                None => leaked.push(*id),
             }
         }
         slots.release(&leaked).await?;
-        for (id, error) in &lost {
-            self.abandon(&slots, &[*id], error).await?;
-        }
-        let freed = leaked.len() + lost.len();
+        self.abandon(&slots, &dead, "The run ended without a result: its process died.").await?;
+        self.abandon(&slots, &lost, "Stuck in scheduled for too long: its job was lost.").await?;
+        let freed = leaked.len() + lost.len() + dead.len();
         if freed > 0 {
             tracing::warn!(freed, "freed slots of capacity that nobody was using");
             self.observer.freed(freed);
@@ -245,11 +277,15 @@ impl Scheduler {
         Ok(())
     }
 
-    async fn abandon(&self, slots: &Slots, ids: &[MirrorId], error: &str) -> Result<(), TickError> {
-        let events: Vec<_> =
-            ids.iter().map(|id| (MirrorKey::pull(*id), Event::Abandon { error: error.to_owned() })).collect();
-        self.store.transition_all(&events).await?;
-        Ok(slots.release(ids).await?)
+    /// Gives up what was seen to be under way, and its slots.
+    async fn abandon(&self, slots: &Slots, lost: &[(MirrorId, UnderWay)], error: &str) -> Result<(), TickError> {
+        let give_up = |(id, seen): &(MirrorId, UnderWay)| {
+            (MirrorKey::pull(*id), Event::Abandon { seen: seen.clone(), error: error.to_owned() })
+        };
+        let events: Vec<_> = lost.iter().map(give_up).collect();
+        let answers = self.store.transition_all(&events).await?;
+        let freed = lost.iter().zip(answers).filter(|(_, answer)| matches!(answer, Transition::Done(_)));
+        Ok(slots.release(&freed.map(|((id, _), _)| *id).collect::<Vec<_>>()).await?)
     }
 
     async fn measure(&self) -> Result<(), TickError> {
@@ -259,26 +295,31 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Rests, with signs of life; `false` when told to stop.
-    async fn rest_until(&self, moment: Instant, stop: &CancellationToken) -> bool {
+    /// Rests until the minute is over, with signs of life.
+    async fn rest(&self, minute: &Minute<'_>) {
         const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-        loop {
+        while Instant::now() < minute.ends && !minute.stop.is_cancelled() {
             self.observer.turn();
-            let now = Instant::now();
-            if now >= moment {
-                return true;
-            }
             tokio::select! {
-                () = stop.cancelled() => return false,
-                () = tokio::time::sleep((moment - now).min(SIGN_OF_LIFE)) => {}
+                () = minute.stop.cancelled() => {}
+                () = tokio::time::sleep_until(minute.ends.min(Instant::now() + SIGN_OF_LIFE)) => {}
             }
         }
     }
 }
 
+/// The minute that is under way.
+struct Minute<'a> {
+    /// When the next one begins.
+    ends: Instant,
+    /// Since when this process schedules.
+    started: Instant,
+    stop: &'a CancellationToken,
+}
+
 /// How long it is until the next minute begins.
 fn until_next_minute() -> Duration {
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
     let now = Utc::now();
     let schedule = EVERY_MINUTE.parse::<Schedule>();
     let next = schedule.ok().and_then(|schedule| schedule.after(&now).next());
@@ -295,6 +336,6 @@ mod tests {
         let minutes: Vec<_> = schedule.after(&Utc::now()).take(3).collect();
         assert_eq!(minutes[1] - minutes[0], TimeDelta::minutes(1));
         assert_eq!(minutes[2] - minutes[1], TimeDelta::minutes(1));
-        assert!(until_next_minute() <= Duration::from_secs(60));
+        assert!(until_next_minute() <= Duration::from_mins(1));
     }
 }

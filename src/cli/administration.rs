@@ -6,6 +6,8 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::connections::{Redis, RedisSettings};
+use crate::coordination::run;
+use crate::mirror::record::MirrorKey;
 use crate::sidekiq::Client;
 use crate::store::redis::{SealError, SealingKey};
 use crate::store::{MirrorStore, RedisStore};
@@ -13,6 +15,7 @@ use crate::store::{MirrorStore, RedisStore};
 /// The open connections of a subcommand.
 pub(super) struct Administration {
     pub(super) store: Arc<dyn MirrorStore>,
+    redis: Redis,
     pub(super) client: Client,
     pub(super) config: Config,
 }
@@ -27,10 +30,15 @@ impl Administration {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let redis = connect(&config).await?;
-            let store = open_store(&config, &redis, sealing_key(&config).ok())?;
-            let client = Client::new(redis, config.profile());
-            work(Self { store, client, config }).await
+            let store = open_store(&config, &redis, sealing_key(&config))?;
+            let client = Client::new(redis.clone(), config.sidekiq.profile);
+            work(Self { store, redis, client, config }).await
         })
+    }
+
+    /// Whether a live run is at this mirror.
+    pub(super) async fn is_running(&self, key: MirrorKey) -> anyhow::Result<bool> {
+        Ok(run::owned(&self.redis, &[key]).await?.contains(&true))
     }
 }
 
@@ -49,7 +57,7 @@ pub(super) fn sealing_key(config: &Config) -> Result<SealingKey, SealError> {
 pub(super) fn open_store(
     config: &Config,
     redis: &Redis,
-    sealing_key: Option<SealingKey>,
+    sealing_key: Result<SealingKey, SealError>,
 ) -> anyhow::Result<Arc<dyn MirrorStore>> {
     let max_delay = chrono::TimeDelta::from_std(config.mirror.max_delay)?;
     Ok(Arc::new(RedisStore::new(redis.clone(), max_delay, sealing_key)))

@@ -41,7 +41,7 @@ struct ConfigArgs {
     /// Read this configuration [default: /etc/sidemirror/sidemirror.yml, if it exists]
     #[arg(short = 'C', long = "config", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Use this environment's section [default: $APP_ENV, $RAILS_ENV, $RACK_ENV or development]
+    /// Use this environment's section [default: `$APP_ENV`, `$RAILS_ENV`, `$RACK_ENV` or development]
     #[arg(short = 'e', long = "environment", value_name = "NAME", global = true)]
     environment: Option<String>,
 }
@@ -49,9 +49,11 @@ struct ConfigArgs {
 impl ConfigArgs {
     /// The configuration, with nothing else from the command line over it.
     fn load(&self) -> Result<Config, ConfigError> {
-        let overrides =
-            Overrides { path: self.config.clone(), environment: self.environment.clone(), ..Overrides::default() };
-        Config::load(&overrides, &environment_variable)
+        Config::load(&self.overrides(), &environment_variable)
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides { path: self.config.clone(), environment: self.environment.clone(), ..Overrides::default() }
     }
 }
 

@@ -36,12 +36,17 @@ pub(super) fn complain(error: &anyhow::Error) {
 pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings.iter().map(|heading| Cell::new(heading)));
+    if !headings.is_empty() {
+        table.set_header(headings.iter().map(Cell::new));
+    }
     table
 }
 
-/// Prints a table, without the blanks that end its lines.
-pub(super) fn print(table: &Table) -> anyhow::Result<()> {
+/// Prints a table, its columns two blanks apart.
+pub(super) fn print(table: &mut Table) -> anyhow::Result<()> {
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     table.to_string().lines().try_for_each(|row| line(row.trim_end()))
 }
 

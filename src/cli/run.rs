@@ -5,17 +5,17 @@ mod preparation;
 mod service_manager;
 mod signals;
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::administration;
-use super::environment_variable;
+use super::{ConfigArgs, administration, environment_variable};
 use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
@@ -23,7 +23,7 @@ use crate::jobs::{self, Environment};
 use crate::mirror::record::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::{Client, DeadSettings, Identity, PollerSettings, Process, Settings};
+use crate::sidekiq::{Client, Identity, Process};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -31,18 +31,14 @@ use crate::web::watch::Watch;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
-    /// Read this configuration [default: /etc/sidemirror/sidemirror.yml, if it exists]
-    #[arg(short = 'C', long = "config", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Run so many jobs at once
     #[arg(short = 'c', long, value_name = "N")]
     concurrency: Option<usize>,
     /// Serve this queue, drawn with this weight. Repeatable
     #[arg(short = 'q', long = "queue", value_name = "NAME[,WEIGHT]")]
     queues: Vec<String>,
-    /// Use this environment's section [default: $APP_ENV, $RAILS_ENV, $RACK_ENV or development]
-    #[arg(short = 'e', long, value_name = "NAME")]
-    environment: Option<String>,
     /// Show this tag in Sidekiq's Web UI
     #[arg(short = 'g', long, value_name = "TAG")]
     tag: Option<String>,
@@ -60,17 +56,20 @@ pub(super) struct RunArgs {
 impl RunArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
-            path: self.config.clone(),
             concurrency: self.concurrency,
             queues: self.queues.clone(),
-            environment: self.environment.clone(),
             tag: self.tag.clone(),
             timeout: self.timeout,
             verbose: self.verbose,
             listen: self.listen.clone(),
+            ..self.config.overrides()
         }
     }
 }
+
+/// How long the pages, and threads of runs that were broken off, may take to end.
+const LAST_TASKS: Duration = Duration::from_secs(2);
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 /// Runs the worker. Everything that can be wrong with the configuration is found before anything is started.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -79,9 +78,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.concurrency + 16)
+        .max_blocking_threads(config.sidekiq.concurrency + 16)
         .build()?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
+    runtime.shutdown_timeout(LAST_THREADS);
+    served
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
@@ -90,7 +92,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redis = administration::connect(&config).await?;
-    let store = administration::open_store(&config, &redis, Some(sealing_key))?;
+    let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
@@ -103,7 +105,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         slots: Slots::new(redis.clone()),
         repositories,
         door: door(&config)?,
-        engine: Arc::new(Libgit2::default()),
+        engine: Arc::new(Libgit2),
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),
     });
@@ -115,7 +117,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
     }
-    let process = Process::start(identity, settings(&config), redis.clone(), registry, watch.clone())
+    let process = Process::start(identity, config.sidekiq.clone(), redis.clone(), registry, watch.clone())
         .await
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
@@ -124,8 +126,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
-            client: Client::new(redis, config.profile()),
-            queue: config.queues.first().to_owned(),
+            client: Client::new(redis, config.sidekiq.profile),
+            queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
@@ -138,7 +140,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(
         identity = environment.identity,
         version = env!("CARGO_PKG_VERSION"),
-        concurrency = config.concurrency,
+        concurrency = config.sidekiq.concurrency,
         "ready"
     );
 
@@ -148,12 +150,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     signals.until_stop(&process, on_quiet).await;
     health.enter(Phase::Stopping);
-    service_manager::stopping(config.timeout);
+    service_manager::stopping(config.sidekiq.timeout);
     stop_scheduling.cancel();
     process.stop().await;
     stop.cancel();
     tasks.close();
-    tasks.wait().await;
+    if timeout(LAST_TASKS, tasks.wait()).await.is_err() {
+        tracing::warn!("somebody keeps a connection to metrics and health open; leaving all the same");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -166,22 +170,4 @@ fn door(config: &Config) -> anyhow::Result<Door> {
         // Some hosts serve git only to what looks like git.
         user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
     })?)
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        concurrency: config.concurrency,
-        queues: config.queues.clone(),
-        timeout: config.timeout,
-        max_retries: config.max_retries,
-        labels: config.labels.clone(),
-        tag: config.tag.clone(),
-        profile: config.profile(),
-        poller: PollerSettings {
-            enabled: config.mirror.poller,
-            average_interval: config.average_scheduled_poll_interval,
-            own_interval: config.poll_interval_average,
-        },
-        dead: DeadSettings { max_jobs: config.dead_max_jobs, timeout: config.dead_timeout },
-    }
 }

@@ -37,11 +37,13 @@ pub struct Mirroring {
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, JobKind>,
     /// The Sidekiq whose formats we write.
-    pub sidekiq: Profile,
+    pub profile: Profile,
     /// Whether due mirrors are scheduled by this process.
     pub scheduler: bool,
     /// Whether due retries and scheduled jobs are put back into their queues by this process.
     pub poller: bool,
+    /// How long jobs of foreign classes are left to a process that is not there (yet).
+    pub foreign_grace: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -78,7 +80,7 @@ const PROFILES: [(&str, Profile); 4] =
     [("6.4", Profile::V6_4), ("6.5", Profile::V6_5), ("7", Profile::V7), ("8", Profile::V8)];
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 impl Mirroring {
     pub(super) fn from_section(mut section: Section, listen: Option<String>) -> Result<Self, ConfigError> {
@@ -97,9 +99,10 @@ impl Mirroring {
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
             jobs: jobs(section.section("jobs")?)?,
-            sidekiq: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
+            profile: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
             poller: section.flag("poller")?.unwrap_or(true),
+            foreign_grace: section.duration("foreign_grace", Duration::ZERO..=HOUR)?.unwrap_or(2 * 60 * SECOND),
             log_format: section
                 .choice("log_format", &[("human", LogFormat::Human), ("json", LogFormat::Json)])?
                 .unwrap_or(LogFormat::Human),

@@ -16,8 +16,7 @@ pub use error::ConfigError;
 pub use mirroring::{JobKind, LogFormat, Mirroring, StoreKind};
 use section::Section;
 
-use crate::sidekiq::Profile;
-use crate::sidekiq::QueueSet;
+use crate::sidekiq::{DeadSettings, PollerSettings, Settings};
 
 /// Where the configuration is looked for when no `-C` is given.
 pub const DEFAULT_PATH: &str = "/etc/sidemirror/sidemirror.yml";
@@ -29,28 +28,10 @@ pub struct Config {
     pub path: PathBuf,
     /// The name of the environment whose section was merged in.
     pub environment: String,
-    /// Jobs run at once.
-    pub concurrency: usize,
-    /// The queues and how they are drawn.
-    pub queues: QueueSet,
-    /// How long running jobs may go on after a stop was asked for.
-    pub timeout: Duration,
-    /// Retries of a job that says `retry: true`.
-    pub max_retries: u32,
-    /// Shown in Sidekiq's Web UI beside the process.
-    pub labels: Vec<String>,
-    /// Shown in Sidekiq's Web UI and the process title.
-    pub tag: String,
+    /// Sidekiq's own keys, and those of ours that concern its protocol.
+    pub sidekiq: Settings,
     /// Whether debug lines are logged.
     pub verbose: bool,
-    /// The dead set's greatest size.
-    pub dead_max_jobs: u32,
-    /// How long a dead job is kept.
-    pub dead_timeout: Duration,
-    /// Mean time between two looks at the retry and schedule sets, for one process.
-    pub average_scheduled_poll_interval: Duration,
-    /// The same for the whole fleet, overriding the scaling by process count.
-    pub poll_interval_average: Option<Duration>,
     /// Where Redis is.
     pub redis_url: String,
     /// The `mirror:` section.
@@ -108,22 +89,12 @@ impl Config {
         env: Environment<'_>,
     ) -> Result<Self, ConfigError> {
         root.ignore(&IGNORED);
+        let mirror = Mirroring::from_section(root.section("mirror")?, overrides.listen.clone())?;
         let config = Self {
-            concurrency: concurrency(&mut root, overrides, env)?,
-            queues: queues::queues(&mut root, &overrides.queues)?,
-            timeout: timeout(&mut root, overrides)?,
-            max_retries: root.number("max_retries", 0..=1000)?.unwrap_or(25),
-            labels: root.names("labels")?,
-            tag: root.text("tag")?.filter(|_| overrides.tag.is_none()).or(overrides.tag.clone()).unwrap_or_default(),
+            sidekiq: sidekiq(&mut root, &mirror, overrides, env)?,
             verbose: root.flag("verbose")?.unwrap_or(false) || overrides.verbose,
-            dead_max_jobs: root.number("dead_max_jobs", 1..=100_000_000)?.unwrap_or(10_000),
-            dead_timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(Duration::from_secs(180 * 24 * 3600)),
-            average_scheduled_poll_interval: root
-                .seconds("average_scheduled_poll_interval")?
-                .unwrap_or(Duration::from_secs(5)),
-            poll_interval_average: root.seconds("poll_interval_average")?,
             redis_url: redis_url(env)?,
-            mirror: Mirroring::from_section(root.section("mirror")?, overrides.listen.clone())?,
+            mirror,
             path,
             environment,
         };
@@ -134,11 +105,6 @@ impl Config {
     /// An error about one of this configuration's keys that only showed when it was put to use.
     pub fn error(&self, key: &str, problem: impl Into<String>, accepted: impl Into<String>) -> ConfigError {
         ConfigError::key(&self.path, key, problem, accepted)
-    }
-
-    /// The profile of Sidekiq that reads what we write.
-    pub fn profile(&self) -> Profile {
-        self.mirror.sidekiq
     }
 }
 
@@ -158,6 +124,37 @@ const IGNORED: [&str; 13] = [
     "max_retries_after_interruption",
     "reliable_fetch",
 ];
+
+/// Sidekiq's own keys, with its defaults.
+fn sidekiq(
+    root: &mut Section,
+    mirror: &Mirroring,
+    overrides: &Overrides,
+    env: Environment<'_>,
+) -> Result<Settings, ConfigError> {
+    let queues = queues::queues(root, &overrides.queues)?;
+    let default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile);
+    let average_interval = root.seconds("average_scheduled_poll_interval")?;
+    let max_jobs = root.number("dead_max_jobs", 1..=100_000_000)?;
+    let tag = root.text("tag")?;
+    Ok(Settings {
+        timeout: timeout(root, overrides)?.unwrap_or(default.timeout),
+        max_retries: root.number("max_retries", 0..=1000)?.unwrap_or(default.max_retries),
+        labels: root.names("labels")?,
+        tag: overrides.tag.clone().or(tag).unwrap_or_default(),
+        poller: PollerSettings {
+            enabled: mirror.poller,
+            average_interval: average_interval.unwrap_or(default.poller.average_interval),
+            own_interval: root.seconds("poll_interval_average")?,
+        },
+        dead: DeadSettings {
+            max_jobs: max_jobs.unwrap_or(default.dead.max_jobs),
+            timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(default.dead.timeout),
+        },
+        foreign_grace: mirror.foreign_grace,
+        ..default
+    })
+}
 
 /// As in Sidekiq: the command line, then the file, then `RAILS_MAX_THREADS`.
 fn concurrency(root: &mut Section, overrides: &Overrides, env: Environment<'_>) -> Result<usize, ConfigError> {
@@ -181,16 +178,16 @@ fn concurrency(root: &mut Section, overrides: &Overrides, env: Environment<'_>) 
     }
 }
 
-fn timeout(root: &mut Section, overrides: &Overrides) -> Result<Duration, ConfigError> {
+fn timeout(root: &mut Section, overrides: &Overrides) -> Result<Option<Duration>, ConfigError> {
     const RANGE: std::ops::RangeInclusive<u64> = 1..=3600;
     let in_file = root.number("timeout", RANGE)?;
     let seconds = match overrides.timeout {
-        Some(given) => values::in_range(given, &RANGE).ok_or_else(|| {
+        None => in_file,
+        Some(given) => Some(values::in_range(given, &RANGE).ok_or_else(|| {
             ConfigError::flag("-t", format!("got {given}"), "a whole number of seconds from 1 to 3600")
-        })?,
-        None => in_file.unwrap_or(25),
+        })?),
     };
-    Ok(Duration::from_secs(seconds))
+    Ok(seconds.map(Duration::from_secs))
 }
 
 /// As in Sidekiq: `REDIS_PROVIDER` names the variable that holds the URL; else `REDIS_URL`.

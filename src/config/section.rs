@@ -101,14 +101,12 @@ impl Section {
     ) -> Result<Option<Duration>, ConfigError> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
-        match duration.filter(|duration| range.contains(duration)) {
-            Some(duration) => Ok(Some(duration)),
-            None => {
-                let [shortest, longest] = [range.start(), range.end()].map(|d| humantime::format_duration(*d));
-                let accepted = format!("a duration with its unit (10s, 5m, 3h) from {shortest} to {longest}");
-                Err(self.wrong(key, &value, &accepted))
-            }
+        if let Some(duration) = duration.filter(|duration| range.contains(duration)) {
+            return Ok(Some(duration));
         }
+        let [shortest, longest] = [range.start(), range.end()].map(|d| humantime::format_duration(*d));
+        let accepted = format!("a duration with its unit (10s, 5m, 3h) from {shortest} to {longest}");
+        Err(self.wrong(key, &value, &accepted))
     }
 
     /// A list of texts; one text alone counts as a list of one.
@@ -127,13 +125,11 @@ impl Section {
         let Some(value) = self.take(key) else { return Ok(None) };
         // YAML reads an unquoted 6.4 or 7 as a number.
         let word = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        match choices.iter().find(|(name, _)| *name == word) {
-            Some((_, choice)) => Ok(Some(*choice)),
-            None => {
-                let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-                Err(self.wrong(key, &value, &values::one_of(&names)))
-            }
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
+            return Ok(Some(*choice));
         }
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        Err(self.wrong(key, &value, &values::one_of(&names)))
     }
 
     /// An error about one of this section's keys.

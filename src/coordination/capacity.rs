@@ -48,15 +48,9 @@ impl Slots {
         Ok(taken.into_iter().map(MirrorId).collect())
     }
 
-    /// Takes a mirror's slot whether or not there is a free one.
+    /// Takes a mirror's slot whether or not there is a free one, or shows that the one it has is in use.
     pub async fn occupy(&self, id: MirrorId) -> Result<(), RedisError> {
         self.redis.query(&Cmd::zadd(KEY, id.0, Utc::now().timestamp_millis())).await
-    }
-
-    /// Shows that a mirror's slot is in use, if it still has one.
-    pub async fn show_life(&self, id: MirrorId) -> Result<(), RedisError> {
-        let mut command = redis::cmd("ZADD");
-        self.redis.query(command.arg(KEY).arg("XX").arg(Utc::now().timestamp_millis()).arg(id.0)).await
     }
 
     /// Frees the slots of these mirrors.

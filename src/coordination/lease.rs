@@ -90,7 +90,7 @@ impl Lease {
 }
 
 fn trust(length: Duration) -> Duration {
-    length - length / MARGIN
+    length.saturating_sub(length / MARGIN)
 }
 
 fn milliseconds(length: Duration) -> u64 {

@@ -23,7 +23,7 @@ pub struct OwnedRun {
     lease: Lease,
     lost: CancellationToken,
     /// Ends the renewing with the run, however that ends.
-    _renewing: DropGuard,
+    renewing: DropGuard,
 }
 
 /// Whether a run could be begun.
@@ -53,7 +53,7 @@ impl OwnedRun {
                 let lost = CancellationToken::new();
                 let ended = CancellationToken::new();
                 tokio::spawn(keep(lease.clone(), key, Slots::new(redis.clone()), lost.clone(), ended.clone()));
-                Ok(Claim::Owned(Self { id, key, redis: redis.clone(), lease, lost, _renewing: ended.drop_guard() }))
+                Ok(Claim::Owned(Self { id, key, redis: redis.clone(), lease, lost, renewing: ended.drop_guard() }))
             }
         }
     }
@@ -68,17 +68,22 @@ impl OwnedRun {
         &self.lost
     }
 
-    /// Asks Redis whether the run still is ours. If it cannot be asked, it counts as lost.
-    pub async fn is_ours(&self) -> bool {
+    /// Asks Redis whether the run still is ours.
+    pub async fn is_ours(&self) -> Result<bool, RedisError> {
         if self.lost.is_cancelled() {
-            return false;
+            return Ok(false);
         }
-        let owner = self.redis.query::<Option<String>>(&Cmd::get(lease_key(self.key))).await;
-        matches!(owner, Ok(Some(owner)) if owner == self.id) && self.lease.is_trusted()
+        let owner: Option<String> = self.redis.query(&Cmd::get(lease_key(self.key))).await?;
+        Ok(owner.as_ref() == Some(&self.id))
     }
 
-    /// Ends the ownership.
-    pub async fn release(self) -> Result<(), RedisError> {
+    /// Ends the ownership, and with it the mirror's slot, if it has one and `free_slot` says so.
+    pub async fn release(self, free_slot: bool) -> Result<(), RedisError> {
+        // Otherwise the slot might be taken again by a renewal that is just on its way.
+        drop(self.renewing);
+        if free_slot && self.key.direction == Direction::Pull {
+            Slots::new(self.redis).release(&[self.key.id]).await?;
+        }
         self.lease.release().await
     }
 }
@@ -109,13 +114,12 @@ async fn keep(lease: Lease, key: MirrorKey, slots: Slots, lost: CancellationToke
         }
         pause = match lease.renew().await {
             Ok(true) => period,
-            Ok(false) => break,
             Err(_) if lease.is_trusted() => Duration::from_secs(1),
-            Err(_) => break,
+            Ok(false) | Err(_) => break,
         };
         if key.direction == Direction::Pull && pause == period {
             // The next renewal tries again; a slot is only given up after several have failed.
-            let _ = slots.show_life(key.id).await;
+            let _ = slots.occupy(key.id).await;
         }
     }
     tracing::warn!(mirror = %key, "lost the ownership of this run: it was not renewed in time");

@@ -1,9 +1,11 @@
 //! The folder under which every repository lies.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use git2::{ErrorCode, RepositoryInitOptions};
+use git2::{ErrorCode, RepositoryInitMode, RepositoryInitOptions};
 
 use super::repository::Repository;
 use super::{GitError, global};
@@ -53,19 +55,24 @@ impl Repositories {
         }
     }
 
+    /// Makes a repository beside its place and moves it there when it is as it should be: one that is there is whole.
     fn create(&self, name: &str) -> Result<Repository, GitError> {
         let path = self.locate(name)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).no_reinit(true).mkpath(true).external_template(false);
-        let handle =
-            git2::Repository::init_opts(&path, &options).map_err(GitError::library("create the repository"))?;
-        let mut config = handle.config().map_err(GitError::library("configure the repository"))?;
-        for hidden in HIDDEN {
-            config
-                .set_multivar("transfer.hideRefs", &format!("^{hidden}$"), hidden)
-                .map_err(GitError::library("configure the repository"))?;
+        let group = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(group).map_err(GitError::io("make the repository's folder"))?;
+        // As for every folder, the umask says who else may look into it.
+        let folder = fs::Permissions::from_mode(0o777);
+        let fresh = tempfile::Builder::new().prefix(".new-").permissions(folder).tempdir_in(group);
+        let fresh = fresh.map_err(GitError::io("make the repository's folder"))?;
+        init(fresh.path())?;
+        match fs::rename(fresh.path(), &path) {
+            // It has become the repository.
+            Ok(()) => drop(fresh.keep()),
+            // Another run was faster.
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {}
+            Err(error) => return Err(GitError::io("make the repository's folder")(error)),
         }
-        Ok(Repository::new(name.to_owned(), handle))
+        self.open(name)
     }
 
     /// Whether a repository may have this name, wherever the root is.
@@ -99,7 +106,7 @@ impl Repositories {
             if fs::symlink_metadata(part).is_ok() {
                 let real = match part.canonicalize() {
                     Ok(real) => real,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
                     Err(error) => return Err(GitError::io("find the repository")(error)),
                 };
                 return Ok(real.starts_with(&self.root));
@@ -107,6 +114,20 @@ impl Repositories {
         }
         Ok(false)
     }
+}
+
+/// Makes an empty bare repository that hides our own refs from its clients.
+fn init(path: &Path) -> Result<(), GitError> {
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).external_template(false).mode(RepositoryInitMode::SHARED_UMASK);
+    let handle = git2::Repository::init_opts(path, &options).map_err(GitError::library("create the repository"))?;
+    let mut config = handle.config().map_err(GitError::library("configure the repository"))?;
+    for hidden in HIDDEN {
+        config
+            .set_multivar("transfer.hideRefs", &format!("^{hidden}$"), hidden)
+            .map_err(GitError::library("configure the repository"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

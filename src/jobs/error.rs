@@ -1,11 +1,23 @@
 //! Why a run failed, in words for the mirror's owner. They are stored with the mirror and shown by the forge.
 
+use std::time::Duration;
+
 use crate::connections::RedisError;
 use crate::git::GitError;
 use crate::mirror::branches::BadBranchRegex;
 use crate::mirror::refs::{RefName, RefOutcome};
 use crate::net::UrlError;
+use crate::sidekiq::{JobFailure, NotDone};
 use crate::store::StoreError;
+
+/// What stands in `error_class` of a job whose run failed.
+const FAILED: &str = "Sidemirror::UpdateError";
+
+/// For how long a job is put off that cannot be done now.
+const LATER: Duration = Duration::from_secs(15);
+
+/// Characters of a stored error; Sidekiq keeps as many.
+const LONGEST: usize = 10_000;
 
 /// Refs named in a message; the log has them all.
 const NAMED: usize = 100;
@@ -42,6 +54,9 @@ pub enum RunError {
     /// Push: the repository to be sent is not there.
     #[error("the repository {0} does not exist, so there is nothing to push")]
     NothingToPush(String),
+    /// Another job runs this mirror now.
+    #[error("Another run is at this mirror.")]
+    UnderWay,
     /// The run is no longer ours.
     #[error("another run took this mirror over")]
     Superseded,
@@ -54,10 +69,46 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether the job, too, has failed, so that it is retried if its payload says so. A push that met diverged
-    /// refs would meet them again, and a run that was taken over goes on elsewhere.
+    /// Whether this is nobody's failure and will pass: the mirror is not marked failed, and its job is run again.
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted
+                | Self::Superseded
+                | Self::UnderWay
+                | Self::Redis(_)
+                | Self::Store(StoreError::Redis(_))
+                | Self::Git(GitError::Locked { .. })
+        )
+    }
+
+    /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs
+    /// would meet them again.
     pub const fn fails_the_job(&self) -> bool {
-        !matches!(self, Self::Diverged(_) | Self::Superseded)
+        !self.is_passing() && !matches!(self, Self::Diverged(_))
+    }
+
+    /// What becomes of the job after this.
+    pub(super) fn end_of_job(self) -> Result<(), NotDone> {
+        match self {
+            // Its own entry in the working list decides: if the job was rescued meanwhile, it runs elsewhere already.
+            Self::Interrupted | Self::Superseded => Err(NotDone::Interrupted),
+            passing if passing.is_passing() => {
+                tracing::info!(reason = %passing, "put off");
+                Err(NotDone::Later(LATER))
+            }
+            failure if failure.fails_the_job() => {
+                let told = failure.told();
+                Err(JobFailure { message: told, ..JobFailure::from_error(FAILED, &failure) }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The error as it is stored and shown: of bounded length, and without characters that would steer a terminal.
+    pub(super) fn told(&self) -> String {
+        let text = self.to_string();
+        text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).take(LONGEST).collect()
     }
 }
 

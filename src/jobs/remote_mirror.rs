@@ -15,19 +15,23 @@ use crate::mirror::refs::{Advertisement, RefName, RefOutcome, Refs};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
 use crate::sidekiq::Perform;
-use crate::sidekiq::{Job, JobFailure};
+use crate::sidekiq::{Job, NotDone};
 
 /// The work behind `RemoteMirror` and its other names.
 pub struct RemoteMirror(pub Arc<Environment>);
 
 #[async_trait]
 impl Perform for RemoteMirror {
-    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+    async fn perform(&self, job: &Job) -> Result<(), NotDone> {
         let key = MirrorKey::push(mirror_id(job)?);
         match Run::begin(&self.0, key, job).await? {
             Some(run) => run.perform(job, push).await,
             None => Ok(()),
         }
+    }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        mirror_id(job).ok().map(|id| MirrorKey::push(id).to_string())
     }
 }
 

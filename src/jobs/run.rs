@@ -1,5 +1,5 @@
 //! The frame of a run, the same for both directions: load the mirror, own its run, mark it started; in the end
-//! mark it finished or failed and let go of it.
+//! write down how it ended and let go of it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,23 +12,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
-use crate::connections::RedisError;
 use crate::coordination::run::{Claim, OWNERSHIP, OwnedRun};
 use crate::git::{Progress, Repository, RepositoryLock};
 use crate::mirror::record::{Direction, Mirror, MirrorKey};
-use crate::mirror::state::{Event, RunSummary, Status};
+use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
 use crate::net::{Credentials, Deadline, RemoteUrl, Session};
-use crate::sidekiq::{Job, JobFailure};
-use crate::store::Transition;
+use crate::sidekiq::{Job, NotDone};
+use crate::store::{StoreError, Transition};
 
-/// What stands in `error_class` of a job whose run failed.
-const FAILED: &str = "Sidemirror::UpdateError";
-
-/// How long a run waits for another one in the same repository: a push for the pull of the same project, say.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a run waits for another one in the same repository (a push for the pull of the same project, say) before
+/// its job is put off.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
+
+/// For so long the end of a run is tried to be written while Redis does not answer.
+const WRITING: Duration = Duration::from_mins(5);
 
 /// A run that has begun and is ours.
 pub(super) struct Run {
@@ -42,69 +42,64 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Begins a run, or tells that there is nothing to do: no such mirror, not enabled, or already under way.
+    /// Begins a run; `None` if there is nothing to do, since there is no such mirror or it is not enabled.
     pub(super) async fn begin(
         environment: &Arc<Environment>,
         key: MirrorKey,
         job: &Job,
-    ) -> Result<Option<Self>, JobFailure> {
-        Self::try_begin(environment, key, job).await.map_err(|error| JobFailure::from_error(FAILED, &error))
+    ) -> Result<Option<Self>, NotDone> {
+        match Self::try_begin(environment, key, job).await {
+            Ok(run) => Ok(run),
+            Err(error) => error.end_of_job().map(|()| None),
+        }
     }
 
     async fn try_begin(environment: &Arc<Environment>, key: MirrorKey, job: &Job) -> Result<Option<Self>, RunError> {
-        let Some(mirror) = environment.store.load(key).await? else {
-            tracing::info!(mirror = %key, jid = job.jid(), "there is no such mirror; nothing to do");
+        let before = environment.store.load(key).await?;
+        let Some(before) = before.as_ref().filter(|mirror| mirror.settings.enabled) else {
+            tracing::info!("there is no such mirror, or it is not enabled: nothing to do");
+            decline(environment, key, before.as_ref()).await?;
             return Ok(None);
         };
-        if !mirror.settings.enabled {
-            tracing::info!(mirror = %key, jid = job.jid(), "the mirror is not enabled; nothing to do");
-            return Ok(None);
-        }
-        let Some(owned) = own(environment, key, job).await? else {
-            tracing::info!(mirror = %key, jid = job.jid(), "another run is at this mirror; nothing to do");
-            return Ok(None);
-        };
+        let owned = own(environment, key, job).await?;
         if key.direction == Direction::Pull {
             environment.slots.occupy(key.id).await?;
         }
-        let Transition::Done(state) =
-            environment.store.transition(key, Event::Start { run: owned.id().to_owned() }).await?
-        else {
-            owned.release().await?;
+        let start = Event::Start { run: owned.id().to_owned() };
+        let Transition::Done(mirror) = environment.store.transition(key, start).await? else {
+            owned.release(true).await?;
             return Ok(None);
         };
-        let was_scheduled = mirror.state.status == Status::Scheduled;
-        let scheduled_at = state.last_update_scheduled_at.filter(|_| was_scheduled);
-        let waiting = scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok());
+        let scheduled_at = mirror.state.last_update_scheduled_at.filter(|_| before.state.status == Status::Scheduled);
         Ok(Some(Self {
             environment: environment.clone(),
-            mirror: Mirror { state, ..mirror },
             cancel: cancelled_when(job, &owned),
             owned,
             started: Instant::now(),
-            waiting,
+            waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
             progress: Progress::default(),
+            mirror: *mirror,
         }))
     }
 
     /// Permission to reach the mirror's far side, until the run is cancelled or out of time.
-    pub(super) async fn session(&self) -> Result<Session, RunError> {
+    async fn session(&self) -> Result<Session, RunError> {
         let url = RemoteUrl::parse(&self.mirror.settings.url)?;
-        let login = self.environment.store.login(self.mirror.key()).await?;
+        let login = self.environment.store.login(&self.mirror).await?;
         let credentials = login.map(|login| Credentials::new(login.user, login.password));
         let deadline = Deadline::after(self.environment.run_deadline);
         Ok(self.environment.door.session(url, credentials, deadline, self.cancel.clone()))
-    }
-
-    /// Makes sure, before anything is changed, that the mirror still is ours. To be called off the runtime.
-    pub(super) fn check_ours(&self) -> Result<(), RunError> {
-        if Handle::current().block_on(self.owned.is_ours()) { Ok(()) } else { Err(RunError::Superseded) }
     }
 
     /// Keeps other runs out of the repository. To be called off the runtime.
     pub(super) fn lock(&self, repository: &Repository) -> Result<RepositoryLock, RunError> {
         let lock = RepositoryLock::acquire(repository, self.owned.id(), PATIENCE, &self.cancel);
         Ok(Handle::current().block_on(lock)?)
+    }
+
+    /// Makes sure, before anything is changed, that the mirror still is ours. To be called off the runtime.
+    pub(super) fn check_ours(&self) -> Result<(), RunError> {
+        if Handle::current().block_on(self.owned.is_ours())? { Ok(()) } else { Err(RunError::Superseded) }
     }
 
     /// How far a transfer has come.
@@ -117,23 +112,22 @@ impl Run {
         self,
         job: &Job,
         work: impl FnOnce(&Self, &Session) -> Result<RunSummary, RunError> + Send + 'static,
-    ) -> Result<(), JobFailure> {
-        let (run, result) = match self.session().await {
-            Err(error) => (self, Err(error)),
-            Ok(session) => {
-                let run = Arc::new(self);
-                let blocking = tokio::task::spawn_blocking({
-                    let run = run.clone();
-                    move || work(&run, &session)
-                });
-                let result = run.tell_progress_until(blocking).await;
-                match Arc::try_unwrap(run) {
-                    Ok(run) => (run, result),
-                    Err(_) => return Err(JobFailure::new(FAILED, "the run's thread did not end")),
-                }
-            }
+    ) -> Result<(), NotDone> {
+        let session = match self.session().await {
+            Ok(session) => session,
+            Err(error) => return self.end(job, Err(error)).await,
         };
-        run.end(job, result).await
+        let run = Arc::new(self);
+        let blocking = tokio::task::spawn_blocking({
+            let (run, span) = (run.clone(), tracing::Span::current());
+            move || span.in_scope(|| work(&run, &session))
+        });
+        let result = run.tell_progress_until(blocking).await;
+        match Arc::try_unwrap(run) {
+            Ok(run) => run.end(job, result).await,
+            // The thread has ended and let go of its share.
+            Err(_) => RunError::Broken("its thread did not end".to_owned()).end_of_job(),
+        }
     }
 
     /// Waits for the git part, and logs now and then how far it has come.
@@ -142,57 +136,68 @@ impl Run {
         mut work: JoinHandle<Result<RunSummary, RunError>>,
     ) -> Result<RunSummary, RunError> {
         loop {
-            match timeout(PROGRESS_PERIOD, &mut work).await {
-                Ok(result) => return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string()))),
-                Err(_) => tracing::info!(
-                    mirror = %self.mirror.key(),
-                    seconds = self.started.elapsed().as_secs(),
-                    objects = self.progress.received(),
-                    of = self.progress.announced(),
-                    "still running"
-                ),
+            if let Ok(result) = timeout(PROGRESS_PERIOD, &mut work).await {
+                return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string())));
             }
+            tracing::info!(
+                seconds = self.started.elapsed().as_secs(),
+                objects = self.progress.received(),
+                of = self.progress.announced(),
+                "still running"
+            );
         }
     }
 
-    /// Writes down how the run ended and lets go of the mirror.
-    async fn end(self, job: &Job, result: Result<RunSummary, RunError>) -> Result<(), JobFailure> {
+    /// Writes down how the run ended, lets go of the mirror, and tells what becomes of the job.
+    async fn end(self, job: &Job, result: Result<RunSummary, RunError>) -> Result<(), NotDone> {
         let result = result.map_err(|error| self.true_reason(error, job));
-        let key = self.mirror.key();
         let run = self.owned.id().to_owned();
-        let (event, outcome) = match &result {
-            Ok(summary) if summary.refs_changed > 0 => {
-                (Some(Event::Finish { run, summary: *summary }), RunOutcome::Changed)
+        let (outcome, event) = match &result {
+            Ok(summary) => {
+                let changed = summary.refs_changed > 0;
+                let outcome = if changed { RunOutcome::Changed } else { RunOutcome::Unchanged };
+                (outcome, Some(Event::Finish { run, summary: *summary }))
             }
-            Ok(summary) => (Some(Event::Finish { run, summary: *summary }), RunOutcome::Unchanged),
-            // The mirror stays started, with its slot: the job is run again soon, or the sweep frees it.
-            Err(RunError::Interrupted) => (None, RunOutcome::Interrupted),
-            Err(RunError::Superseded) => (None, RunOutcome::Superseded),
-            Err(error) => (Some(Event::Fail { run, error: error.to_string() }), RunOutcome::Failed),
+            // Whoever runs the mirror now writes down how that ends.
+            Err(RunError::Superseded) => (RunOutcome::Superseded, None),
+            Err(error) if error.is_passing() => {
+                (RunOutcome::Interrupted, Some(Event::Interrupt { run, jid: job.jid().to_owned() }))
+            }
+            Err(error) => (RunOutcome::Failed, Some(Event::Fail { run, error: error.told() })),
         };
         self.report(outcome, result.as_ref().err());
         let written = match event {
+            Some(event) => self.write(event, job).await,
             None => Ok(()),
-            Some(event) => self.write(key, event).await,
         };
-        // It ends by itself if this cannot be written.
-        let _ = self.owned.release().await;
-        written.map_err(|error| JobFailure::from_error(FAILED, &error))?;
-        match result {
-            Err(error) if error.fails_the_job() => Err(JobFailure::from_error(FAILED, &error)),
-            _ => Ok(()),
+        // Both end by themselves if Redis does not answer.
+        let under_way = matches!(outcome, RunOutcome::Interrupted | RunOutcome::Superseded);
+        let _ = self.owned.release(!under_way && written.is_ok()).await;
+        match (result, written) {
+            (Ok(_), Ok(())) => Ok(()),
+            (Err(error), _) | (Ok(_), Err(error)) => error.end_of_job(),
         }
     }
 
-    async fn write(&self, key: MirrorKey, event: Event) -> Result<(), RunError> {
-        if let Transition::Refused(refused) = self.environment.store.transition(key, event).await? {
-            tracing::warn!(mirror = %key, %refused, "the end of this run was not written");
-            return Ok(());
+    /// Writes an event of this run, however often it takes: what has been done must not look as if it had not.
+    async fn write(&self, event: Event, job: &Job) -> Result<(), RunError> {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let give_up = Instant::now() + WRITING;
+        loop {
+            match self.environment.store.transition(self.mirror.key(), event.clone()).await {
+                Ok(Transition::Refused(refused)) => {
+                    tracing::warn!(%refused, "the end of this run was not written");
+                    return Ok(());
+                }
+                Ok(_) => return Ok(()),
+                Err(StoreError::Redis(error))
+                    if !error.is_refusal() && !job.cancelled().is_cancelled() && Instant::now() < give_up =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        if key.direction == Direction::Pull {
-            self.environment.slots.release(&[key.id]).await?;
-        }
-        Ok(())
     }
 
     /// A run that was broken off fails in whatever it was doing; why it was broken off is what counts.
@@ -208,40 +213,52 @@ impl Run {
 
     fn report(&self, outcome: RunOutcome, error: Option<&RunError>) {
         let duration = self.started.elapsed();
-        let key = self.mirror.key();
-        self.environment.observer.run_ended(&RunReport {
-            direction: key.direction,
-            outcome,
-            waiting: self.waiting,
-            duration,
-        });
+        let direction = self.mirror.key().direction;
+        self.environment.observer.run_ended(&RunReport { direction, outcome, waiting: self.waiting, duration });
         let (name, milliseconds) = (outcome.as_str(), duration.as_millis());
         match (outcome, error) {
             // A failed job is logged with its error where it is settled.
             (RunOutcome::Failed, Some(error)) if error.fails_the_job() => {}
-            (RunOutcome::Unchanged, _) => tracing::debug!(mirror = %key, milliseconds, "{name}"),
-            (_, None) => tracing::info!(mirror = %key, milliseconds, "{name}"),
-            (_, Some(error)) => tracing::warn!(mirror = %key, milliseconds, %error, "{name}"),
+            (RunOutcome::Unchanged, _) => tracing::debug!(milliseconds, "{name}"),
+            (_, None) => tracing::info!(milliseconds, "{name}"),
+            (_, Some(error)) => tracing::warn!(milliseconds, %error, "{name}"),
         }
     }
 }
 
-/// Owns the mirror's run. If an earlier delivery of the same job still does, its process is giving the job up or
-/// has died, and this waits for its ownership to end: otherwise the job would be lost.
-async fn own(environment: &Environment, key: MirrorKey, job: &Job) -> Result<Option<OwnedRun>, RedisError> {
+/// Owns the mirror's run. If an earlier delivery of the same job still does, its process is giving the job up or has
+/// died, and this waits for its ownership to end.
+async fn own(environment: &Environment, key: MirrorKey, job: &Job) -> Result<OwnedRun, RunError> {
     const LOOK_AGAIN: Duration = Duration::from_millis(500);
     let deadline = Instant::now() + OWNERSHIP + 10 * LOOK_AGAIN;
     loop {
         match OwnedRun::claim(&environment.redis, key, &environment.identity, job.jid()).await? {
-            Claim::Owned(run) => return Ok(Some(run)),
+            Claim::Owned(run) => return Ok(run),
             Claim::UnderWay { same_job: true } if Instant::now() < deadline => {}
-            Claim::UnderWay { .. } => return Ok(None),
+            Claim::UnderWay { .. } => return Err(RunError::UnderWay),
         }
         tokio::select! {
-            () = job.cancelled().cancelled() => return Ok(None),
+            () = job.cancelled().cancelled() => return Err(RunError::Interrupted),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
+}
+
+/// A mirror that was scheduled and then removed or disabled waits for nothing any more.
+async fn decline(environment: &Environment, key: MirrorKey, mirror: Option<&Mirror>) -> Result<(), RunError> {
+    match mirror.and_then(|mirror| mirror.state.under_way()) {
+        // Somebody else's run, which ends by itself.
+        Some(UnderWay::Run(_)) => return Ok(()),
+        Some(seen @ UnderWay::Job(_)) => {
+            let error = "The mirror was disabled before its run began.".to_owned();
+            environment.store.transition(key, Event::Abandon { seen, error }).await?;
+        }
+        None => {}
+    }
+    if key.direction == Direction::Pull {
+        environment.slots.release(&[key.id]).await?;
+    }
+    Ok(())
 }
 
 /// Fires when the job is cancelled or the run's ownership is lost.

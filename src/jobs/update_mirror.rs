@@ -15,19 +15,23 @@ use crate::mirror::refs::{Advertisement, RefName};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
 use crate::sidekiq::Perform;
-use crate::sidekiq::{Job, JobFailure};
+use crate::sidekiq::{Job, NotDone};
 
 /// The work behind `UpdateMirror` and its other names.
 pub struct UpdateMirror(pub Arc<Environment>);
 
 #[async_trait]
 impl Perform for UpdateMirror {
-    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+    async fn perform(&self, job: &Job) -> Result<(), NotDone> {
         let key = MirrorKey::pull(mirror_id(job)?);
         match Run::begin(&self.0, key, job).await? {
             Some(run) => run.perform(job, pull).await,
             None => Ok(()),
         }
+    }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        mirror_id(job).ok().map(|id| MirrorKey::pull(id).to_string())
     }
 }
 
@@ -65,7 +69,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         run.check_ours()?;
         let outcomes = repository.apply(&plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &far)?;
-        tracing::debug!(mirror = %run.mirror.key(), objects = transfer.objects, changes = outcomes.len(), "applied");
+        tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
 
         if let Some(branch) = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules)) {
             return Err(RunError::DefaultBranchDiverged(branch.to_owned()));

@@ -142,6 +142,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Scheme, host and port of the far side: what a login is given for.
+    pub fn origin(&self) -> &str {
+        let host = self.url.find("://").map_or(0, |scheme| scheme + 3);
+        let path = self.url[host..].find('/').map_or(self.url.len(), |path| host + path);
+        &self.url[..path]
+    }
+
     /// The direction these rules belong to.
     pub const fn direction(&self) -> Direction {
         match self.rules {
@@ -166,5 +173,24 @@ impl Mirror {
     /// Its name among all mirrors.
     pub const fn key(&self) -> MirrorKey {
         MirrorKey { direction: self.settings.direction(), id: self.id }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_is_all_before_the_path() {
+        for (url, origin) in [
+            ("https://git.example.com/a/b.git", "https://git.example.com"),
+            ("http://[::1]:8080/a.git", "http://[::1]:8080"),
+            ("https://git.example.com", "https://git.example.com"),
+        ] {
+            let rules = Rules::Pull { overwrite_diverged: false };
+            let (repository, url) = (String::new(), url.to_owned());
+            let settings = Settings { enabled: true, repository, url, branches: BranchFilter::All, rules };
+            assert_eq!(settings.origin(), origin);
+        }
     }
 }

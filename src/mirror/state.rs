@@ -5,6 +5,7 @@
 //!  finished ──┼─ schedule ─▶ scheduled ─ start ─▶ started ─ finish ─▶ finished
 //!  failed ────┘                  │                  │ │
 //!      └────────── start ────────┼─────────▶ started │ └─── fail ───▶ failed
+//!                                │ ◀── interrupt ────┤
 //!                                └──── abandon ──────┴────────────▶ failed
 //! ```
 
@@ -113,13 +114,31 @@ pub enum Event {
         /// Why, masked.
         error: String,
     },
+    /// This run is broken off, and its job will be run again.
+    Interrupt {
+        /// The run.
+        run: String,
+        /// The job, which is back in a queue.
+        jid: String,
+    },
     /// It was proved that nobody will finish what was scheduled or started.
     Abandon {
+        /// What was scheduled or started, as it was seen: another job or run is not meant.
+        seen: UnderWay,
         /// How that shows, for the user.
         error: String,
     },
     /// Somebody wants it to run now: it becomes due, and a hard failure is forgiven.
     Force,
+}
+
+/// What a mirror is waiting for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnderWay {
+    /// Scheduled: this job.
+    Job(Option<String>),
+    /// Started: this run.
+    Run(Option<String>),
 }
 
 /// What the transitions need from outside.
@@ -160,6 +179,15 @@ impl RunState {
     /// When it is due, if it is to be scheduled at all.
     pub fn due_at(&self) -> Option<DateTime<Utc>> {
         self.next_execution_at.filter(|_| !self.status.is_under_way() && !self.is_hard_failed())
+    }
+
+    /// What it is waiting for, if it is under way.
+    pub fn under_way(&self) -> Option<UnderWay> {
+        match self.status {
+            Status::Scheduled => Some(UnderWay::Job(self.jid.clone())),
+            Status::Started => Some(UnderWay::Run(self.run.clone())),
+            Status::None | Status::Finished | Status::Failed => None,
+        }
     }
 
     /// How long the last run took, once it has ended.
@@ -204,15 +232,23 @@ impl RunState {
                 self.belongs_to(run)?;
                 next.failed(error, at);
             }
-            Event::Abandon { error } => match self.status {
-                Status::Started => next.failed(error, at),
+            Event::Interrupt { run, jid } => {
+                self.belongs_to(run)?;
+                next.status = Status::Scheduled;
+                next.last_update_scheduled_at = Some(at.now);
+                next.jid = Some(jid.clone());
+                next.run = None;
+            }
+            Event::Abandon { seen, error } => match self.under_way() {
+                Some(now) if now != *seen => return Err(Refused::NotThisRun),
+                Some(UnderWay::Run(_)) => next.failed(error, at),
                 // It never ran, so it is no failure of its own: due again at once.
-                Status::Scheduled => {
+                Some(UnderWay::Job(_)) => {
                     next.end(Status::Failed, at);
                     next.last_error = Some(error.clone());
-                    next.next_execution_at = Some(at.now);
+                    next.next_execution_at = (at.direction == Direction::Pull).then_some(at.now);
                 }
-                status => return Err(Refused::Status(status)),
+                None => return Err(Refused::Status(self.status)),
             },
             Event::Force => {
                 if self.status.is_under_way() {
@@ -325,11 +361,24 @@ mod tests {
 
     #[test]
     fn an_abandoned_schedule_is_no_failure_but_an_abandoned_run_is() {
-        let abandon = Event::Abandon { error: "lost".into() };
-        let scheduled = state(&[schedule(), abandon.clone()]);
+        let abandon = |seen| Event::Abandon { seen, error: "lost".into() };
+        let (job, run) = (abandon(UnderWay::Job(Some("j".into()))), abandon(UnderWay::Run(Some("a".into()))));
+        let scheduled = state(&[schedule(), job.clone()]);
         assert_eq!((scheduled.status, scheduled.retry_count, scheduled.due_at()), (Status::Failed, 0, Some(at(1).now)));
-        assert_eq!(state(&[start("a"), abandon.clone()]).retry_count, 1);
-        assert_eq!(state(&[]).after(&abandon, &at(1)), Err(Refused::Status(Status::None)));
+        assert_eq!(state(&[start("a"), run.clone()]).retry_count, 1);
+        assert_eq!(state(&[]).after(&run, &at(1)), Err(Refused::Status(Status::None)));
+        // What has gone on meanwhile is not abandoned.
+        assert_eq!(state(&[schedule(), start("a")]).after(&job, &at(2)), Err(Refused::NotThisRun));
+        assert_eq!(state(&[start("b")]).after(&run, &at(2)), Err(Refused::NotThisRun));
+    }
+
+    #[test]
+    fn an_interrupted_run_waits_for_its_job_and_is_no_failure() {
+        let interrupt = Event::Interrupt { run: "a".into(), jid: "again".into() };
+        let state = state(&[start("a"), interrupt.clone()]);
+        assert_eq!((state.status, state.retry_count, state.last_error.clone()), (Status::Scheduled, 0, None));
+        assert_eq!(state.under_way(), Some(UnderWay::Job(Some("again".into()))));
+        assert!(state.after(&interrupt, &at(2)).is_err());
     }
 
     #[test]

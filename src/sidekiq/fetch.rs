@@ -40,6 +40,7 @@ pub(super) async fn run(engine: Arc<Engine>, jobs: TaskTracker) {
         }
     }
     waits.end(&engine).await;
+    engine.observer.ended("fetch");
 }
 
 /// One decision: what to do with a free slot, or how to wait for one.

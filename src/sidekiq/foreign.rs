@@ -13,8 +13,6 @@ use crate::connections::{Redis, RedisError};
 
 /// For so long what is known of other processes counts as true.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// A queue whose process has gone is taken for served so long yet: it may be restarting.
-const GRACE: Duration = Duration::from_mins(2);
 /// The first pause in looking at a queue that holds no job of ours, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pairs of class and queue that are warned of.
@@ -22,6 +20,10 @@ const WARNINGS: usize = 1000;
 
 pub(super) struct Foreign {
     redis: Redis,
+    started: Instant,
+    /// A queue whose process has gone is taken for served so long yet: it may be restarting, as may be one that we
+    /// have not seen since our own start.
+    grace: Duration,
     others: tokio::sync::Mutex<Others>,
     shared: Mutex<HashMap<Arc<str>, Pause>>,
     warned: Mutex<HashSet<(String, Arc<str>)>>,
@@ -36,8 +38,9 @@ struct Others {
 }
 
 impl Others {
-    fn saw(&mut self, served: HashSet<String>, now: Instant) {
-        self.serve.retain(|_, seen| now.duration_since(*seen) < GRACE);
+    /// These queues are served now; those that were within the grace still count.
+    fn saw(&mut self, served: HashSet<String>, now: Instant, grace: Duration) {
+        self.serve.retain(|_, seen| now.duration_since(*seen) < grace);
         self.serve.extend(served.into_iter().map(|queue| (queue, now)));
         self.looked = Some(now);
     }
@@ -50,18 +53,25 @@ struct Pause {
 }
 
 impl Foreign {
-    pub(super) fn new(redis: Redis) -> Self {
-        Self { redis, others: tokio::sync::Mutex::default(), shared: Mutex::default(), warned: Mutex::default() }
+    pub(super) fn new(redis: Redis, grace: Duration) -> Self {
+        Self {
+            redis,
+            started: Instant::now(),
+            grace,
+            others: tokio::sync::Mutex::default(),
+            shared: Mutex::default(),
+            warned: Mutex::default(),
+        }
     }
 
-    /// Whether a living process that is not one of ours serves this queue, or did so a moment ago.
+    /// Whether a living process that is not one of ours serves this queue, or did so a moment ago, or may yet.
     pub(super) async fn is_served(&self, queue: &str) -> Result<bool, RedisError> {
         let mut others = self.others.lock().await;
         if others.looked.is_none_or(|looked| looked.elapsed() > LOOK_AGAIN) {
             let served = processes::queues_of_others(&self.redis).await?;
-            others.saw(served, Instant::now());
+            others.saw(served, Instant::now(), self.grace);
         }
-        Ok(others.serve.contains_key(queue))
+        Ok(others.serve.contains_key(queue) || self.started.elapsed() < self.grace)
     }
 
     /// A foreign job came from this queue: it is shared.
@@ -109,13 +119,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_counts_as_served_for_two_minutes_after_its_process_has_gone() {
+    fn a_queue_counts_as_served_for_the_grace_after_its_process_has_gone() {
+        const GRACE: Duration = Duration::from_mins(2);
         let (mut others, start) = (Others::default(), Instant::now());
         let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        others.saw(queues(&["a", "b"]), start);
-        others.saw(queues(&["b"]), start + LOOK_AGAIN);
+        others.saw(queues(&["a", "b"]), start, GRACE);
+        others.saw(queues(&["b"]), start + LOOK_AGAIN, GRACE);
         assert!(others.serve.contains_key("a") && others.serve.contains_key("b"));
-        others.saw(queues(&[]), start + GRACE);
+        others.saw(queues(&[]), start + GRACE, GRACE);
         assert!(!others.serve.contains_key("a") && others.serve.contains_key("b"));
     }
 }

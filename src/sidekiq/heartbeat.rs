@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::clock;
 use super::engine::Engine;
+use super::latency;
 use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use crate::connections::RedisError;
@@ -20,6 +21,9 @@ const TURN: Duration = Duration::from_secs(2);
 pub(super) async fn run(engine: &Engine, started_at: f64) {
     let info = info(engine, started_at).to_string();
     loop {
+        if let Err(error) = latency::measure(engine).await {
+            engine.outage.failed("measuring the queues", &error);
+        }
         match beat(engine, &info).await {
             Ok(signal) => {
                 engine.outage.worked();

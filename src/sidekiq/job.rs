@@ -77,6 +77,23 @@ pub(super) fn latency(payload: &Payload) -> Option<Duration> {
     Some(clock::since(clock::seconds(&waiting)?))
 }
 
+/// Why an execution did not end with success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDone {
+    /// It failed. What follows (a retry, the dead set, nothing) is for the job's options to say.
+    Failed(JobFailure),
+    /// It could not be done now, and that is nobody's failure: it is put off, unchanged, for this long.
+    Later(Duration),
+    /// It was broken off: it goes back to its queue, unchanged, as the next to be run.
+    Interrupted,
+}
+
+impl From<JobFailure> for NotDone {
+    fn from(failure: JobFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// Why a job failed, in the words that are stored with it for people to read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error_class}: {message}")]

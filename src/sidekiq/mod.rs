@@ -35,6 +35,7 @@ mod hands;
 mod heartbeat;
 mod identity;
 mod job;
+mod latency;
 mod lease;
 mod observer;
 mod outage;
@@ -57,7 +58,7 @@ mod waits;
 
 pub use client::{Client, NewJob};
 pub use identity::Identity;
-pub use job::{Job, JobFailure};
+pub use job::{Job, JobFailure, NotDone};
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};

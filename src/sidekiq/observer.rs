@@ -11,6 +11,8 @@ pub enum Outcome {
     Failed,
     /// It was cut off by the shutdown and went back to its queue.
     Returned,
+    /// It could not be done now; it waits in `schedule`.
+    PutOff,
     /// Its class is not ours; it went back to its queue for the process that serves it.
     Foreign,
     /// It was no job at all and lies in the dead set.
@@ -26,6 +28,7 @@ impl Outcome {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Returned => "returned",
+            Self::PutOff => "put_off",
             Self::Foreign => "foreign",
             Self::Malformed => "malformed",
             Self::Interrupted => "interrupted",
@@ -58,6 +61,15 @@ pub trait Observer: Send + Sync {
     /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue` and `poller` do so every two seconds while Redis
     /// answers, and at least every half minute while it does not.
     fn turn(&self, _loop_name: &'static str) {}
+
+    /// A loop has ended, as `fetch` and `poller` do in a quiet process: it takes no more turns.
+    fn ended(&self, _loop_name: &'static str) {}
+
+    /// Redis does not answer any more (`true`), or does so again.
+    fn redis_is_lost(&self, _lost: bool) {}
+
+    /// So long the next job of `queue` has been waiting; zero if there is none. Told at every heartbeat.
+    fn queue_latency(&self, _queue: &str, _latency: Duration) {}
 
     /// So many jobs of a dead process went back to `queue`.
     fn rescued(&self, _queue: &str, _jobs: u64) {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::job::{Job, JobFailure};
+use super::job::{Job, NotDone};
 
 /// The work behind a class of job.
 #[async_trait]
@@ -13,8 +13,8 @@ pub trait Perform: Send + Sync {
     /// Does the work. It may be done more than once: a job whose process dies is run again.
     ///
     /// # Errors
-    /// The failure to be stored with the job; the job is then retried as its options say.
-    async fn perform(&self, job: &Job) -> Result<(), JobFailure>;
+    /// [`NotDone`] says what is to become of the job.
+    async fn perform(&self, job: &Job) -> Result<(), NotDone>;
 
     /// What the job is about, in a word for its lines in the log; nothing if that cannot be told. No secret.
     fn subject(&self, _job: &Job) -> Option<String> {

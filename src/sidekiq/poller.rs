@@ -68,6 +68,7 @@ pub(super) async fn run(engine: &Engine) {
         };
         wait(engine, interval).await;
     }
+    engine.observer.ended("poller");
 }
 
 /// One look at everything that is due.

@@ -60,6 +60,8 @@ async fn infos(redis: &Redis) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, RedisEr
     for identity in &identities {
         commands.cmd("HGET").arg(identity).arg("info");
     }
-    let infos: Vec<Option<Vec<u8>>> = redis.pipeline(&commands).await?;
-    Ok(identities.into_iter().zip(infos).collect())
+    // Anybody can put a name into the set: what is no process's entry must not hide the others.
+    commands.ignore_errors();
+    let infos: Vec<redis::RedisResult<Option<Vec<u8>>>> = redis.pipeline(&commands).await?;
+    Ok(identities.into_iter().zip(infos.into_iter().map(Result::unwrap_or_default)).collect())
 }

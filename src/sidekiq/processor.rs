@@ -2,16 +2,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt;
+
+use tracing::{Instrument as _, Span};
 
 use super::clock;
 use super::dead;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
-use super::job::{Job, JobFailure};
+use super::job::{Job, JobFailure, NotDone};
 use super::observer::{JobReport, Outcome};
 use super::outage::PAUSE;
 use super::payload::Payload;
@@ -51,15 +53,35 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
     };
 
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
+    let work = engine.registry.find(job.class());
+    let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
+    settle_by_class(engine, fetched, &job, work).instrument(span).await
+}
+
+/// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
+fn span(job: &Job, subject: Option<&str>) -> Span {
+    let (class, jid) = (brief(job.class()), brief(job.jid()));
+    tracing::info_span!("job", %class, %jid, queue = job.queue(), subject)
+}
+
+/// Runs a job if its class is ours, and leaves it to others if not.
+async fn settle_by_class(
+    engine: &Engine,
+    fetched: &Fetched,
+    job: &Job,
+    work: Option<&Arc<dyn Perform>>,
+) -> Option<Fetched> {
+    let started = Instant::now();
     let latency = job.latency();
-    let (settlement, outcome) = match engine.registry.find(job.class()) {
-        Some(work) => perform(engine, work.as_ref(), &job).await,
-        None => foreign(engine, fetched, &job).await,
+    let (settlement, outcome) = match work {
+        Some(work) => perform(engine, work.as_ref(), job).await,
+        None => foreign(engine, fetched, job).await,
     };
     let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
     let duration = started.elapsed();
     if outcome != Outcome::Foreign {
-        log_end(&job, outcome, duration);
+        let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
+        tracing::info!(outcome = outcome.as_str(), elapsed, "end");
     }
     engine.observer.job_finished(&JobReport {
         class: job.class(),
@@ -74,12 +96,14 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
 
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
-    tracing::info!(class = %brief(job.class()), jid = %brief(job.jid()), queue = job.queue(), "start");
+    tracing::info!("start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
-    match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+    match result.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
         Ok(()) => (Settlement::Over, Outcome::Done),
+        Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
-        Err(failure) => (failed(engine, job, &failure), Outcome::Failed),
+        Err(NotDone::Later(wait)) => (Settlement::Later(clock::now() + wait.as_secs_f64()), Outcome::PutOff),
+        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure), Outcome::Failed),
     }
 }
 
@@ -105,7 +129,7 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
 }
 
 fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
-    tracing::warn!(class = %brief(job.class()), jid = %brief(job.jid()), "{}", brief(&failure.to_string()));
+    tracing::warn!("{}", brief(&failure.to_string()));
     retry::after_failure(job.payload(), job.queue(), failure, &engine.settings, clock::now())
 }
 
@@ -129,8 +153,10 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
     };
     let outcome = match outcome {
-        Outcome::Done | Outcome::Failed if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
-        Outcome::Done | Outcome::Failed if !lay_there => Outcome::Interrupted,
+        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {
+            Outcome::Returned
+        }
+        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there => Outcome::Interrupted,
         outcome => outcome,
     };
     match outcome {
@@ -163,12 +189,6 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
     JobFailure::new("Panic", message)
-}
-
-fn log_end(job: &Job, outcome: Outcome, duration: Duration) {
-    let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
-    let (class, jid) = (brief(job.class()), brief(job.jid()));
-    tracing::info!(%class, %jid, queue = job.queue(), outcome = outcome.as_str(), elapsed, "end");
 }
 
 /// Foreign text made fit for one line of a log.

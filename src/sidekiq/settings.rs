@@ -26,6 +26,9 @@ pub struct Settings {
     pub poller: PollerSettings,
     /// How much the dead set may hold.
     pub dead: DeadSettings,
+    /// How long a queue counts as served by another process that was seen there, or that may not have come up yet:
+    /// so long, jobs of classes that are not ours are left to it.
+    pub foreign_grace: Duration,
 }
 
 impl Settings {
@@ -41,6 +44,7 @@ impl Settings {
             profile,
             poller: PollerSettings::default(),
             dead: DeadSettings::default(),
+            foreign_grace: Duration::from_mins(2),
         }
     }
 }

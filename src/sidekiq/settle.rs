@@ -21,6 +21,8 @@ pub(super) enum Settlement {
     Over,
     /// Into `retry`, with this text, due at this time.
     Retry(Bytes, f64),
+    /// Into `schedule` unchanged, due at this time.
+    Later(f64),
     /// Into `dead`, with this text.
     Dead(Bytes),
     /// Back into its queue unchanged, as the next to be drawn.
@@ -29,7 +31,7 @@ pub(super) enum Settlement {
     Last,
 }
 
-static RETRY: LazyLock<Script> = LazyLock::new(|| {
+static PUT_OFF: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
          redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
@@ -68,7 +70,10 @@ pub(super) async fn settle(
     match settlement {
         Settlement::Over => redis.query(redis::cmd("LREM").arg(list).arg(1).arg(original)).await,
         Settlement::Retry(text, due) => {
-            redis.invoke(RETRY.key(list).key("retry").arg(original).arg(&text[..]).arg(*due)).await
+            redis.invoke(PUT_OFF.key(list).key("retry").arg(original).arg(&text[..]).arg(*due)).await
+        }
+        Settlement::Later(due) => {
+            redis.invoke(PUT_OFF.key(list).key("schedule").arg(original).arg(original).arg(*due)).await
         }
         Settlement::Dead(text) => {
             let bounds = dead::Bounds::now(limits);

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::connections::RedisError;
 use crate::mirror::record::{Direction, Mirror, MirrorId, MirrorKey};
-use crate::mirror::state::{Event, Refused, RunState};
+use crate::mirror::state::{Event, Refused};
 
 pub use login::Login;
 pub use redis::RedisStore;
@@ -33,8 +33,8 @@ pub trait MirrorStore: Send + Sync {
         Ok(answers.pop().unwrap_or(Transition::Missing))
     }
 
-    /// What a mirror logs in with, if anything.
-    async fn login(&self, key: MirrorKey) -> Result<Option<Login>, StoreError>;
+    /// What a mirror logs in with, if anything. It is only given for the host it was set for.
+    async fn login(&self, mirror: &Mirror) -> Result<Option<Login>, StoreError>;
 
     /// How many pull mirrors stand where.
     async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError>;
@@ -54,7 +54,7 @@ pub trait MirrorStore: Send + Sync {
     /// Removes a mirror and its login; `false` if there was none of this name.
     async fn remove(&self, key: MirrorKey) -> Result<bool, StoreError>;
 
-    /// All mirrors of a direction, by number.
+    /// All mirrors of a direction, by number; one whose record cannot be understood is left out, and logged.
     async fn list(&self, direction: Direction) -> Result<Vec<Mirror>, StoreError>;
 }
 
@@ -70,12 +70,14 @@ pub enum LoginChange<'a> {
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
-    /// It applied; this is the state now.
-    Done(RunState),
+    /// It applied; this is the mirror now.
+    Done(Box<Mirror>),
     /// It does not apply to the mirror as it is.
     Refused(Refused),
     /// There is no such mirror.
     Missing,
+    /// Its record cannot be understood, for this reason. It is not due any more.
+    Unreadable(String),
 }
 
 /// How many pull mirrors stand where.

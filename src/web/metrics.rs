@@ -1,5 +1,7 @@
 //! What Prometheus scrapes. No label has a value per mirror, so the number of series does not grow with them.
 
+use std::time::Duration;
+
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
@@ -55,7 +57,7 @@ impl Metrics {
             job_duration: add.histograms("sidemirror_job_duration_seconds", "Time a job ran", &["class"], &DURATION)?,
             queue_latency: add.gauges(
                 "sidemirror_queue_latency_seconds",
-                "Time the job taken last had waited in its queue",
+                "Time the next job of a queue has been waiting",
                 &["queue"],
             )?,
             foreign: add.counter("sidemirror_foreign_jobs_total", "Jobs of classes served elsewhere, given back")?,
@@ -163,9 +165,10 @@ impl Metrics {
             return;
         }
         self.job_duration.with_label_values(&[class]).observe(report.duration.as_secs_f64());
-        if let Some(latency) = report.latency {
-            self.queue_latency.with_label_values(&[report.queue]).set(latency.as_secs_f64());
-        }
+    }
+
+    pub(super) fn queue_latency(&self, queue: &str, latency: Duration) {
+        self.queue_latency.with_label_values(&[queue]).set(latency.as_secs_f64());
     }
 
     pub(super) fn jobs_rescued(&self, jobs: u64) {

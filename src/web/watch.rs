@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::health::Health;
 use super::metrics::Metrics;
@@ -33,6 +34,19 @@ impl Observer for Watch {
         self.health.turn(part);
     }
 
+    fn ended(&self, part: &'static str) {
+        self.health.ended(part);
+    }
+
+    fn redis_is_lost(&self, lost: bool) {
+        self.health.redis_is_lost(lost);
+        self.metrics.redis_is_lost(lost);
+    }
+
+    fn queue_latency(&self, queue: &str, latency: Duration) {
+        self.metrics.queue_latency(queue, latency);
+    }
+
     fn rescued(&self, _queue: &str, jobs: u64) {
         self.metrics.jobs_rescued(jobs);
     }
@@ -45,6 +59,10 @@ impl Observer for Watch {
 impl SchedulerObserver for Watch {
     fn turn(&self) {
         self.health.turn("scheduler");
+    }
+
+    fn ended(&self) {
+        self.health.ended("scheduler");
     }
 
     fn led(&self, tick: &Tick) {

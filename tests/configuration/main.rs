@@ -1,5 +1,7 @@
 //! Mistakes in the configuration: each is one clear error, and nothing is started.
 
+#![cfg(test)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
@@ -38,19 +40,19 @@ impl Folder {
         fs::write(&path, text).unwrap();
         path
     }
+}
 
-    fn run(&self, config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_sidemirror"))
-            .args(["run", "-C"])
-            .arg(config)
-            .args(flags)
-            .env_clear()
-            // Nobody listens there: what gets this far has not noticed the mistake.
-            .env("REDIS_URL", "redis://127.0.0.1:1/0")
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap()
-    }
+fn run(config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sidemirror"))
+        .args(["run", "-C"])
+        .arg(config)
+        .args(flags)
+        .env_clear()
+        // Nobody listens there: what gets this far has not noticed the mistake.
+        .env("REDIS_URL", "redis://127.0.0.1:1/0")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
 }
 
 /// A mistake: what it is called, top-level lines, lines of the `mirror` section, flags, variables.
@@ -89,7 +91,7 @@ fn every_mistake_is_one_error_that_names_file_key_and_what_is_accepted() {
     for (name, top, mirror, flags, variables) in MISTAKES {
         let folder = Folder::new();
         let config = folder.config(top, mirror);
-        report(&mut messages, &folder, name, &folder.run(&config, flags, variables));
+        report(&mut messages, &folder, name, &run(&config, flags, variables));
     }
     insta::assert_snapshot!(messages);
 }
@@ -99,14 +101,14 @@ fn what_only_shows_by_trying_is_told_in_the_same_way() {
     let mut messages = String::new();
     let folder = Folder::new();
 
-    let output = folder.run(&folder.path("missing.yml"), &[], &[]);
+    let output = run(&folder.path("missing.yml"), &[], &[]);
     report(&mut messages, &folder, "file that is not there", &output);
-    let output = folder.run(folder.0.path(), &[], &[]);
+    let output = run(folder.0.path(), &[], &[]);
     report(&mut messages, &folder, "a folder instead of a file", &output);
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = folder.run(&folder.config("", &format!("listen: {address}")), &[], &[]);
+    let output = run(&folder.config("", &format!("listen: {address}")), &[], &[]);
     report(&mut messages, &folder, "port taken", &replaced(output, &address, "127.0.0.1:PORT"));
 
     let user = rustix::process::geteuid().as_raw();
@@ -120,7 +122,7 @@ fn what_only_shows_by_trying_is_told_in_the_same_way() {
         (PathBuf::from("/usr"), folder.path("unwritable"))
     };
     for (name, path) in [("folder of another user", foreign), ("folder that cannot be written", unwritable)] {
-        let output = folder.run(&folder.config("", &format!("repositories: {}", path.display())), &[], &[]);
+        let output = run(&folder.config("", &format!("repositories: {}", path.display())), &[], &[]);
         let output =
             replaced(replaced(output, &path.display().to_string(), "/PATH"), &format!("user {user},"), "user N,");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -132,7 +134,7 @@ fn what_only_shows_by_trying_is_told_in_the_same_way() {
         assert_eq!(output.status.code(), Some(1), "{name}");
     }
 
-    let output = folder.run(&folder.config("", ""), &[], &[]);
+    let output = run(&folder.config("", ""), &[], &[]);
     report(&mut messages, &folder, "Redis that does not answer", &output);
     insta::assert_snapshot!(messages);
 }
@@ -165,7 +167,7 @@ fn load(text: &str, overrides: Overrides, variables: &[(&str, &str)]) -> Config 
 }
 
 fn weights(config: &Config) -> Vec<(&str, u32)> {
-    config.queues.weights().collect()
+    config.sidekiq.queues.weights().collect()
 }
 
 #[test]
@@ -191,13 +193,16 @@ fn queues_are_taken_in_every_form_in_which_sidekiq_writes_them() {
 fn the_environment_chooses_a_section_and_the_command_line_beats_the_file() {
     let file = ":concurrency: 5\nproduction:\n  :concurrency: 9\n  mirror:\n    max_capacity: 7\nmirror:\n  max_capacity: 3\n  scheduler: false\nstaging:\n  concurrency: 2\n";
     let development = load(file, Overrides::default(), &[]);
-    assert_eq!((development.concurrency, development.mirror.capacity.max), (5, 3));
+    assert_eq!((development.sidekiq.concurrency, development.mirror.capacity.max), (5, 3));
     let production = load(file, Overrides::default(), &[("RAILS_ENV", "production")]);
-    assert_eq!((production.concurrency, production.mirror.capacity.max, production.mirror.scheduler), (9, 7, false));
+    assert_eq!(
+        (production.sidekiq.concurrency, production.mirror.capacity.max, production.mirror.scheduler),
+        (9, 7, false)
+    );
     let flags = Overrides { concurrency: Some(4), environment: Some("staging".into()), ..Overrides::default() };
     let flagged = load(file, flags, &[("RAILS_ENV", "production"), ("RAILS_MAX_THREADS", "8")]);
-    assert_eq!((flagged.concurrency, flagged.environment.as_str()), (4, "staging"));
-    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).concurrency, 8);
+    assert_eq!((flagged.sidekiq.concurrency, flagged.environment.as_str()), (4, "staging"));
+    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).sidekiq.concurrency, 8);
 }
 
 #[test]

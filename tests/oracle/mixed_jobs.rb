@@ -28,12 +28,12 @@ def push(fate, worker, args, options = {}, **expected)
   FATES[worker.set(options).perform_async(*args)] = { "fate" => fate, "queue" => "mirrors" }.merge(*expected.values)
 end
 
-# Mirrors that work, several times.
-20.times { |n| push("done", UpdateMirror, [PULLS[n % PULLS.size]]) }
-20.times { |n| push("done", RemoteMirror, [PUSHES[n % PUSHES.size]]) }
+# Mirrors that work, once each: a second job would be put off while the first one runs.
+PULLS.each { |id| push("done", UpdateMirror, [id]) }
+PUSHES.each { |id| push("done", RemoteMirror, [id.to_s]) }
 # Mirrors that do not exist any more.
-15.times { |n| push("done", UpdateMirror, [800_000 + n]) }
-15.times { |n| push("done", RemoteMirror, ["#{810_000 + n}", 1_700_000_000.0, { "tries" => 0, "größe" => nil }]) }
+30.times { |n| push("done", UpdateMirror, [800_000 + n]) }
+30.times { |n| push("done", RemoteMirror, ["#{810_000 + n}", 1_700_000_000.0, { "tries" => 0, "größe" => nil }]) }
 # Arguments that name no mirror, under all options there are.
 10.times { |n| push("retry", UpdateMirror, ["group/project-#{n}", "é/\u2028"], {}, error: NO_MIRROR) }
 10.times { push("retry", RemoteMirror, [], { retry: 3, backtrace: true, tags: %w[mirror größe] }, error: NO_MIRROR) }

@@ -84,7 +84,7 @@ const NO_JOBS: &[&[u8]] = &[
     br#"{"class":"UpdateMirror","args":[1]}}"#,
     br#"{"class":"UpdateMirror","args":[1],}"#,
     br#"{"class":"UpdateMirror","args":[NaN]}"#,
-    br#"{'class':'UpdateMirror','args':[1]}"#,
+    b"{'class':'UpdateMirror','args':[1]}",
     b"\xef\xbb\xbf{\"class\":\"UpdateMirror\",\"args\":[1]}",
     b"\xff\xfe{\0}\0",
     b"{\"class\":\"UpdateMirror\",\"args\":[\"\n\"]}",

@@ -133,7 +133,7 @@ fn every_other_change_is_noticed() {
     ];
     for (old, new) in changes {
         let at = ORIGINAL.windows(old.len()).position(|window| window == old).unwrap();
-        let changed = [&ORIGINAL[..at], new, &ORIGINAL[at + old.len()..]].concat();
-        assert!(!is_untouched(ORIGINAL, &changed), "{}", String::from_utf8_lossy(&changed));
+        let landed = [&ORIGINAL[..at], new, &ORIGINAL[at + old.len()..]].concat();
+        assert!(!is_untouched(ORIGINAL, &landed), "{}", String::from_utf8_lossy(&landed));
     }
 }

@@ -67,7 +67,7 @@ fn no_jobs() -> [String; 6] {
 }
 
 fn jobs() -> Vec<String> {
-    let of = |class, number, options| {
+    let of = |class: &str, number: usize, options: &str| {
         format!(r#"{{"class":"{class}","args":["é"],"jid":"{class} {number}","created_at":1700000000.0,{options}}}"#)
     };
     let both = ["UpdateMirror", "Nobody"].into_iter();
@@ -199,6 +199,6 @@ fn is_in_time(set: &str, text: &[u8], score: f64) -> bool {
     let Some(failed) = number("retried_at").or(number("failed_at")) else { return true };
     let count = number("retry_count").unwrap();
     let (delay, jitter) = if set == "retry" { (count.powi(4) + 15.0, 9.0 * (count + 1.0)) } else { (0.0, 0.0) };
-    // Both are read from the clock a moment apart.
-    (delay..delay + jitter + 1.0).contains(&(score - failed))
+    // Both are read from the clock, a moment apart, and rounded.
+    (delay - 0.001..delay + jitter + 1.0).contains(&(score - failed))
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use sidemirror::connections::Redis;
 use sidemirror::sidekiq::{
-    Identity, Job, JobFailure, JobReport, Observer, Outcome, Perform, PollerSettings, Process, Profile, QueueSet,
-    Registry, Settings,
+    Identity, Job, JobFailure, JobReport, NotDone, Observer, Outcome, Perform, PollerSettings, Process, Profile,
+    QueueSet, Registry, Settings,
 };
 
 /// What happened, in order.
@@ -41,13 +41,13 @@ struct Tested(Arc<Record>);
 
 #[async_trait]
 impl Perform for Tested {
-    async fn perform(&self, job: &Job) -> Result<(), JobFailure> {
+    async fn perform(&self, job: &Job) -> Result<(), NotDone> {
         self.0.started.fetch_add(1, Ordering::SeqCst);
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
         let result = behave(job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
-        result
+        Ok(result?)
     }
 }
 
@@ -72,6 +72,7 @@ pub(crate) fn settings(concurrency: usize, queues: &[(&str, u32)]) -> Settings {
     let queues = QueueSet::new(queues.iter().map(|(name, weight)| ((*name).to_owned(), *weight))).unwrap();
     let mut settings = Settings::new(concurrency, queues, Profile::V6_4);
     settings.timeout = Duration::from_secs(5);
+    settings.foreign_grace = Duration::ZERO;
     settings.poller = PollerSettings { own_interval: Some(Duration::from_millis(500)), ..PollerSettings::default() };
     settings
 }

@@ -54,5 +54,5 @@ pub(super) async fn list(administration: &Administration, args: &ListArgs) -> an
             Cell::new(view.next_update()),
         ]);
     }
-    output::print(&table)
+    output::print(&mut table)
 }

@@ -42,5 +42,5 @@ pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> an
     for (name, value) in rows {
         table.add_row([name.to_owned(), value]);
     }
-    output::print(&table)
+    output::print(&mut table)
 }

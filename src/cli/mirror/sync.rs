@@ -31,12 +31,16 @@ pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> an
             key.id
         );
     }
-    match administration.store.transition(key, Event::Force).await? {
-        Transition::Done(_) => {}
-        Transition::Refused(refused) => bail!("{refused} already; nothing to do"),
-        Transition::Missing => bail!(missing(key)),
+    if administration.is_running(key).await? {
+        bail!("{} mirror {} is being updated right now", key.direction, key.id);
     }
-    let queue = administration.config.queues.first();
+    match administration.store.transition(key, Event::Force).await? {
+        // What is scheduled or started although nobody is at it has lost its job: this is the next.
+        Transition::Done(_) | Transition::Refused(_) => {}
+        Transition::Missing => bail!(missing(key)),
+        Transition::Unreadable(problem) => bail!(problem),
+    }
+    let queue = administration.config.sidekiq.queues.first();
     let job = NewJob::new(jobs::class_of(key.direction), vec![key.id.0.into()]).queue(queue).retry(false);
     administration.client.push(&job).await?;
     if args.json {

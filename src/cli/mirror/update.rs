@@ -10,7 +10,7 @@ use super::login::{LoginArgs, plain_url};
 use super::view::View;
 use super::{RuleArgs, Which, existing, missing};
 use crate::git::Repositories;
-use crate::mirror::record::Mirror;
+use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::{RunState, Status};
 use crate::store::LoginChange;
 
@@ -21,7 +21,7 @@ pub(super) struct UpdateArgs {
     /// The forge's repository, below the repositories folder
     #[arg(long, value_name = "group/project.git")]
     repository: Option<String>,
-    /// The far side, without user and password; without a new --user it logs in no more
+    /// The far side, without user and password; at another host it logs in no more, unless --user is given
     #[arg(long)]
     url: Option<String>,
     #[command(flatten)]
@@ -42,27 +42,37 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
     }
     let url = args.url.as_deref().map(plain_url).transpose()?;
     let login = args.login.read()?;
-    let before = existing(administration, &args.which).await?;
-    let mut settings = before.settings.clone();
-    settings.repository = args.repository.unwrap_or(settings.repository);
-    let moved = url.as_ref().is_some_and(|url| *url != settings.url);
-    settings.url = url.unwrap_or(settings.url);
-    args.rules.apply(&mut settings)?;
+    let apply = |settings: &mut Settings| {
+        settings.repository = args.repository.clone().unwrap_or_else(|| settings.repository.clone());
+        settings.url = url.clone().unwrap_or_else(|| settings.url.clone());
+        args.rules.apply(settings)
+    };
+    let before = existing(administration, &args.which).await?.settings;
+    let mut after = before.clone();
+    apply(&mut after)?;
 
     // A password is never sent to another host than the one it was given for.
     let login_change = match &login {
         Some(login) => Some(LoginChange::Set(login)),
-        None => (args.no_login || moved).then_some(LoginChange::Clear),
+        None => (args.no_login || after.origin() != before.origin()).then_some(LoginChange::Clear),
     };
-    let begin_anew = moved || login.is_some();
+    let begin_anew = after.url != before.url || login.is_some();
+    // Applied to the mirror as it is at that moment: somebody else may be changing it, too.
+    let mut applied = Ok(());
     let mut change = |mirror: &mut Mirror| {
-        mirror.settings = settings.clone();
+        let mut settings = mirror.settings.clone();
+        applied = apply(&mut settings);
+        if applied.is_err() {
+            return;
+        }
+        mirror.settings = settings;
         if begin_anew && mirror.state.status != Status::Started {
             mirror.state = RunState::new(mirror.settings.direction(), Utc::now());
         }
     };
     let key = args.which.key();
     let mirror = administration.store.change(key, &mut change, login_change).await?;
+    applied?;
     let mirror = mirror.with_context(|| missing(key))?;
     if args.json {
         output::json(&View::of(&mirror))

@@ -1,7 +1,7 @@
 //! A mirror as it is shown. The field names are those of GitLab's REST API where it has the field; they are
 //! documented and do not change.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
 use super::super::output;
@@ -75,7 +75,7 @@ impl View {
             last_successful_update_at: state.last_successful_update_at.map(Time),
             last_changed_at: state.last_changed_at.map(Time),
             last_refs_changed: state.last_refs_changed,
-            last_duration_seconds: state.last_duration().map(|duration| duration.as_seconds_f64()),
+            last_duration_seconds: state.last_duration().map(TimeDelta::as_seconds_f64),
             retry_count: state.retry_count,
             hard_failed: state.is_hard_failed(),
             next_execution_timestamp: state.due_at().filter(|_| settings.enabled).map(Time),
@@ -109,6 +109,7 @@ impl View {
     pub(super) fn next_update(&self) -> String {
         match (self.direction, self.update_status) {
             (_, "scheduled" | "started") => "now".to_owned(),
+            _ if !self.enabled => "-".to_owned(),
             (Direction::Push, _) => "on push".to_owned(),
             (Direction::Pull, _) => relative(self.next_execution_timestamp),
         }

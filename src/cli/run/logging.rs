@@ -14,6 +14,6 @@ pub(super) fn begin(config: &Config) {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stdout()));
     match config.mirror.log_format {
         LogFormat::Human => lines.with_target(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).init(),
     }
 }

@@ -35,43 +35,55 @@ const PAGE: usize = 500;
 pub struct RedisStore {
     redis: Redis,
     max_delay: TimeDelta,
-    sealing_key: Option<SealingKey>,
+    sealing_key: Result<SealingKey, SealError>,
     replace: Script,
     remove: Script,
 }
 
+/// A record to be replaced by a mirror, and what its login becomes: `keep`, `clear`, or a sealed one.
+struct Replacement<'a> {
+    old: &'a Record,
+    new: Mirror,
+    login: String,
+}
+
 impl RedisStore {
-    /// A store on this Redis. Without a sealing key, mirrors that log in can be neither added nor run.
-    pub fn new(redis: Redis, max_delay: TimeDelta, sealing_key: Option<SealingKey>) -> Self {
+    /// A store on this Redis. Where there is no sealing key, mirrors that log in can be neither added nor run.
+    pub fn new(redis: Redis, max_delay: TimeDelta, sealing_key: Result<SealingKey, SealError>) -> Self {
         let replace = Script::new(include_str!("replace.lua"));
         let remove = Script::new(include_str!("remove.lua"));
         Self { redis, max_delay, sealing_key, replace, remove }
     }
 
     fn sealing_key(&self) -> Result<&SealingKey, StoreError> {
-        Ok(self.sealing_key.as_ref().ok_or(SealError::NoKey)?)
+        Ok(self.sealing_key.as_ref().map_err(SealError::clone)?)
     }
 
-    async fn records(&self, keys: &[MirrorKey]) -> Result<Vec<Option<Record>>, StoreError> {
+    /// Each mirror's record; `None` if there is none.
+    async fn records(&self, keys: &[MirrorKey]) -> Result<Vec<Option<Result<Record, StoreError>>>, StoreError> {
         let mut pipeline = redis::pipe();
         for key in keys {
             pipeline.hget(Keys::record(*key), "record");
         }
         let texts: Vec<Option<Vec<u8>>> = self.redis.pipeline(&pipeline).await?;
-        keys.iter().zip(texts).map(|(key, text)| text.map(|text| read(*key, text)).transpose()).collect()
+        Ok(keys.iter().zip(texts).map(|(key, text)| text.map(|text| read(*key, text))).collect())
     }
 
-    /// Replaces each record by the mirror beside it, unless it changed meanwhile; tells which were replaced.
-    async fn replace(&self, changes: &[(&Record, Mirror)]) -> Result<Vec<bool>, StoreError> {
-        if changes.is_empty() {
+    async fn record(&self, key: MirrorKey) -> Result<Option<Record>, StoreError> {
+        self.records(&[key]).await?.pop().flatten().transpose()
+    }
+
+    /// Replaces each record unless it changed meanwhile; tells which were replaced.
+    async fn replace(&self, replacements: &[Replacement<'_>]) -> Result<Vec<bool>, StoreError> {
+        if replacements.is_empty() {
             return Ok(Vec::new());
         }
         let mut call = self.replace.prepare_invoke();
-        for (old, new) in changes {
+        for Replacement { old, new, login } in replacements {
             let key = new.key();
             call.key(Keys::record(key)).key(Keys::due(key.direction)).key(Keys::all(key.direction));
             call.key(old.status_set(key.direction)).key(Keys::status(key.direction, &new.state));
-            call.arg(old.text.as_slice()).arg(record::write(new)).arg(key.id.0).arg(due_score(new));
+            call.arg(old.text.as_slice()).arg(record::write(new)).arg(key.id.0).arg(due_score(new)).arg(login);
         }
         Ok(self.redis.invoke(&call).await?)
     }
@@ -81,10 +93,12 @@ impl RedisStore {
         Circumstances { direction, now: Utc::now(), max_delay: self.max_delay, jitter }
     }
 
-    fn login_command(&self, key: MirrorKey, login: LoginChange<'_>) -> Result<Cmd, StoreError> {
-        Ok(match login {
-            LoginChange::Set(login) => Cmd::hset(Keys::record(key), "login", self.sealing_key()?.seal(key, login)?),
-            LoginChange::Clear => Cmd::hdel(Keys::record(key), "login"),
+    /// What becomes of a mirror's login.
+    fn login_word(&self, mirror: &Mirror, change: Option<LoginChange<'_>>) -> Result<String, StoreError> {
+        Ok(match change {
+            None => "keep".to_owned(),
+            Some(LoginChange::Clear) => "clear".to_owned(),
+            Some(LoginChange::Set(login)) => self.sealing_key()?.seal(mirror, login)?,
         })
     }
 }
@@ -98,7 +112,7 @@ fn due_score(mirror: &Mirror) -> String {
 #[async_trait]
 impl MirrorStore for RedisStore {
     async fn load(&self, key: MirrorKey) -> Result<Option<Mirror>, StoreError> {
-        Ok(self.records(&[key]).await?.pop().flatten().map(|record| record.mirror))
+        Ok(self.record(key).await?.map(|record| record.mirror))
     }
 
     async fn due(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<MirrorId>, StoreError> {
@@ -111,28 +125,35 @@ impl MirrorStore for RedisStore {
 
     async fn transition_all(&self, events: &[(MirrorKey, Event)]) -> Result<Vec<Transition>, StoreError> {
         let mut answers: Vec<Option<Transition>> = vec![None; events.len()];
-        for _ in 0..TRIES {
+        for _ in 0..TRIES + events.len() / PAGE {
             let open: Vec<usize> = (0..events.len()).filter(|index| answers[*index].is_none()).take(PAGE).collect();
-            let Some(first) = open.first() else { break };
+            if open.is_empty() {
+                break;
+            }
             let keys: Vec<MirrorKey> = open.iter().map(|index| events[*index].0).collect();
-            tracing::trace!(mirrors = keys.len(), first = %events[*first].0, "applying events");
             let records = self.records(&keys).await?;
-            let mut changes = Vec::new();
-            for (index, record) in open.iter().zip(&records) {
-                let (key, event) = &events[*index];
-                let Some(record) = record else {
-                    answers[*index] = Some(Transition::Missing);
-                    continue;
-                };
-                match record.mirror.state.after(event, &self.circumstances(key.direction)) {
-                    Err(refused) => answers[*index] = Some(Transition::Refused(refused)),
-                    Ok(state) => changes.push((*index, record, Mirror { state, ..record.mirror.clone() })),
+            let (mut indexes, mut replacements) = (Vec::new(), Vec::new());
+            for (index, record) in open.into_iter().zip(&records) {
+                let (key, event) = &events[index];
+                match record {
+                    None => answers[index] = Some(Transition::Missing),
+                    Some(Err(error)) => {
+                        self.redis.query::<()>(&Cmd::zrem(Keys::due(key.direction), key.id.0)).await?;
+                        answers[index] = Some(Transition::Unreadable(error.to_string()));
+                    }
+                    Some(Ok(old)) => match old.mirror.state.after(event, &self.circumstances(key.direction)) {
+                        Err(refused) => answers[index] = Some(Transition::Refused(refused)),
+                        Ok(state) => {
+                            indexes.push(index);
+                            let new = Mirror { state, ..old.mirror.clone() };
+                            replacements.push(Replacement { old, new, login: "keep".to_owned() });
+                        }
+                    },
                 }
             }
-            let swaps: Vec<(&Record, Mirror)> =
-                changes.iter().map(|(_, record, mirror)| (*record, mirror.clone())).collect();
-            for ((index, _, mirror), replaced) in changes.into_iter().zip(self.replace(&swaps).await?) {
-                answers[index] = replaced.then_some(Transition::Done(mirror.state));
+            let replaced = self.replace(&replacements).await?;
+            for ((index, replacement), replaced) in indexes.into_iter().zip(replacements).zip(replaced) {
+                answers[index] = replaced.then(|| Transition::Done(Box::new(replacement.new)));
             }
         }
         let contended =
@@ -140,9 +161,9 @@ impl MirrorStore for RedisStore {
         answers.into_iter().zip(events).map(contended).collect()
     }
 
-    async fn login(&self, key: MirrorKey) -> Result<Option<Login>, StoreError> {
-        let sealed: Option<String> = self.redis.query(&Cmd::hget(Keys::record(key), "login")).await?;
-        sealed.map(|sealed| Ok(self.sealing_key()?.open(key, &sealed)?)).transpose()
+    async fn login(&self, mirror: &Mirror) -> Result<Option<Login>, StoreError> {
+        let sealed: Option<String> = self.redis.query(&Cmd::hget(Keys::record(mirror.key()), "login")).await?;
+        sealed.map(|sealed| Ok(self.sealing_key()?.open(mirror, &sealed)?)).transpose()
     }
 
     async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError> {
@@ -156,14 +177,11 @@ impl MirrorStore for RedisStore {
     }
 
     async fn add(&self, mirror: &Mirror, login: Option<&Login>) -> Result<bool, StoreError> {
-        // Sealing may fail, so it comes before anything is written.
-        let login = login.map(|login| self.login_command(mirror.key(), LoginChange::Set(login))).transpose()?;
         let nothing = Record { text: Vec::new(), mirror: Mirror { state: RunState::default(), ..mirror.clone() } };
-        let added = self.replace(&[(&nothing, mirror.clone())]).await? == [true];
-        if let Some(login) = login.filter(|_| added) {
-            self.redis.query::<()>(&login).await?;
-        }
-        Ok(added)
+        // A login that a removal in the middle of something left behind is not inherited.
+        let login = self.login_word(mirror, Some(login.map_or(LoginChange::Clear, LoginChange::Set)))?;
+        let replacement = Replacement { old: &nothing, new: mirror.clone(), login };
+        Ok(self.replace(&[replacement]).await? == [true])
     }
 
     async fn change(
@@ -172,16 +190,13 @@ impl MirrorStore for RedisStore {
         change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
         login: Option<LoginChange<'_>>,
     ) -> Result<Option<Mirror>, StoreError> {
-        let login = login.map(|login| self.login_command(key, login)).transpose()?;
         for _ in 0..TRIES {
-            let Some(record) = self.records(&[key]).await?.pop().flatten() else { return Ok(None) };
-            let mut mirror = record.mirror.clone();
-            change(&mut mirror);
-            if self.replace(&[(&record, mirror.clone())]).await? == [true] {
-                if let Some(login) = login {
-                    self.redis.query::<()>(&login).await?;
-                }
-                return Ok(Some(mirror));
+            let Some(old) = self.record(key).await? else { return Ok(None) };
+            let mut new = old.mirror.clone();
+            change(&mut new);
+            let login = self.login_word(&new, login)?;
+            if self.replace(&[Replacement { old: &old, new: new.clone(), login }]).await? == [true] {
+                return Ok(Some(new));
             }
         }
         Err(StoreError::Contended(key))
@@ -202,7 +217,12 @@ impl MirrorStore for RedisStore {
         let keys: Vec<MirrorKey> = ids.into_iter().map(|id| MirrorKey { direction, id: MirrorId(id) }).collect();
         let mut mirrors = Vec::with_capacity(keys.len());
         for page in keys.chunks(PAGE) {
-            mirrors.extend(self.records(page).await?.into_iter().flatten().map(|record| record.mirror));
+            for record in self.records(page).await?.into_iter().flatten() {
+                match record {
+                    Ok(record) => mirrors.push(record.mirror),
+                    Err(error) => tracing::error!("{error}"),
+                }
+            }
         }
         Ok(mirrors)
     }

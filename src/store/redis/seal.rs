@@ -1,5 +1,5 @@
-//! Logins at rest: sealed with AES-256-GCM, each under a nonce of its own and bound to its mirror, so that a
-//! sealed value copied to another mirror does not open.
+//! Logins at rest: sealed with AES-256-GCM, each under a nonce of its own and bound to its mirror and the host it was
+//! given for, so that it opens for no other mirror, and is sent to no other host.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::super::Login;
-use crate::mirror::record::MirrorKey;
+use crate::mirror::record::Mirror;
 
 const NONCE_LENGTH: usize = 12;
 
@@ -26,9 +26,6 @@ pub struct SealingKey {
 /// Why a login could not be sealed or opened, or a key not be read. Holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// There is no key.
-    #[error("the mirror logs in, but no key to seal its password is configured (mirror.secret_key_file)")]
-    NoKey,
     /// The key file is not there or not for us.
     #[error("cannot be read: {0}")]
     UnreadableKey(String),
@@ -44,7 +41,7 @@ pub enum SealError {
         configured: String,
     },
     /// Damaged, or moved here from another mirror.
-    #[error("the sealed password is damaged or belongs to another mirror")]
+    #[error("the sealed password is damaged, or was given for another mirror or host")]
     Damaged,
 }
 
@@ -60,18 +57,18 @@ impl SealingKey {
     }
 
     /// Seals a login as `v1:<key id>:<base64 of nonce and ciphertext>`.
-    pub(super) fn seal(&self, key: MirrorKey, login: &Login) -> Result<String, SealError> {
+    pub(super) fn seal(&self, mirror: &Mirror, login: &Login) -> Result<String, SealError> {
         let plain = serde_json::json!([login.user, login.password.expose_secret()]).to_string();
         let plain = Zeroizing::new(plain.into_bytes());
         let nonce = Nonce::generate();
-        let aad = key.to_string();
+        let aad = bound_to(mirror);
         let sealed = self.cipher.encrypt(&nonce, Payload { msg: &plain, aad: aad.as_bytes() });
         let sealed = sealed.map_err(|_| SealError::Damaged)?;
         Ok(format!("v1:{}:{}", self.id, BASE64_STANDARD.encode([nonce.as_slice(), &sealed].concat())))
     }
 
     /// Opens what [`SealingKey::seal`] sealed for the same mirror.
-    pub(super) fn open(&self, key: MirrorKey, sealed: &str) -> Result<Login, SealError> {
+    pub(super) fn open(&self, mirror: &Mirror, sealed: &str) -> Result<Login, SealError> {
         let Some((id, text)) = sealed.strip_prefix("v1:").and_then(|rest| rest.split_once(':')) else {
             return Err(SealError::Damaged);
         };
@@ -81,12 +78,17 @@ impl SealingKey {
         let raw = BASE64_STANDARD.decode(text).map_err(|_| SealError::Damaged)?;
         let (nonce, sealed) = raw.split_at_checked(NONCE_LENGTH).ok_or(SealError::Damaged)?;
         let nonce = Nonce::try_from(nonce).map_err(|_| SealError::Damaged)?;
-        let aad = key.to_string();
+        let aad = bound_to(mirror);
         let plain = self.cipher.decrypt(&nonce, Payload { msg: sealed, aad: aad.as_bytes() });
         let plain = Zeroizing::new(plain.map_err(|_| SealError::Damaged)?);
         let (user, password): (String, String) = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
         Ok(Login { user, password: SecretString::from(password) })
     }
+}
+
+/// What a sealed login opens for.
+fn bound_to(mirror: &Mirror) -> String {
+    format!("{} {}", mirror.key(), mirror.settings.origin())
 }
 
 impl std::fmt::Debug for SealingKey {
@@ -98,7 +100,9 @@ impl std::fmt::Debug for SealingKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mirror::record::MirrorId;
+    use crate::mirror::branches::BranchFilter;
+    use crate::mirror::record::{MirrorId, Rules, Settings};
+    use crate::mirror::state::RunState;
 
     fn key(byte: u8) -> SealingKey {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -110,28 +114,46 @@ mod tests {
         Login { user: "bob".into(), password: "ab+cd/é%40 z".to_owned().into() }
     }
 
-    const SEVEN: MirrorKey = MirrorKey::pull(MirrorId(7));
+    fn mirror(id: u64, url: &str) -> Mirror {
+        let settings = Settings {
+            enabled: true,
+            repository: "g/p.git".into(),
+            url: url.into(),
+            branches: BranchFilter::All,
+            rules: Rules::Pull { overwrite_diverged: false },
+        };
+        Mirror { id: MirrorId(id), settings, state: RunState::default() }
+    }
+
+    fn seven() -> Mirror {
+        mirror(7, "https://git.example.com/a.git")
+    }
 
     #[test]
-    fn a_login_opens_with_the_key_and_for_the_mirror_it_was_sealed_with() {
-        let sealed = key(1).seal(SEVEN, &login()).unwrap();
-        let opened = key(1).open(SEVEN, &sealed).unwrap();
+    fn a_login_opens_with_the_key_and_for_the_mirror_and_host_it_was_sealed_for() {
+        let sealed = key(1).seal(&seven(), &login()).unwrap();
+        let opened = key(1).open(&mirror(7, "https://git.example.com/moved.git"), &sealed).unwrap();
         assert_eq!((opened.user.as_str(), opened.password.expose_secret()), ("bob", "ab+cd/é%40 z"));
-        assert_eq!(key(1).open(MirrorKey::push(MirrorId(7)), &sealed).unwrap_err(), SealError::Damaged);
-        assert!(matches!(key(2).open(SEVEN, &sealed), Err(SealError::OtherKey { .. })));
+        for other in [mirror(8, "https://git.example.com/a.git"), mirror(7, "https://elsewhere.example.com/a.git")] {
+            assert_eq!(key(1).open(&other, &sealed).unwrap_err(), SealError::Damaged);
+        }
+        assert!(matches!(key(2).open(&seven(), &sealed), Err(SealError::OtherKey { .. })));
     }
 
     #[test]
     fn the_same_login_never_looks_the_same() {
-        assert_ne!(key(1).seal(SEVEN, &login()).unwrap(), key(1).seal(SEVEN, &login()).unwrap());
+        assert_ne!(key(1).seal(&seven(), &login()).unwrap(), key(1).seal(&seven(), &login()).unwrap());
     }
 
     #[test]
     fn what_is_damaged_does_not_open() {
         for sealed in ["", "v1:", "v1:zz:AAAA", "plain"] {
-            assert!(key(1).open(SEVEN, sealed).is_err(), "{sealed}");
+            assert!(key(1).open(&seven(), sealed).is_err(), "{sealed}");
         }
-        let damaged = key(1).seal(SEVEN, &login()).unwrap().replace(['A', 'B', 'C'], "D");
-        assert!(key(1).open(SEVEN, &damaged).is_err());
+        let sealed = key(1).seal(&seven(), &login()).unwrap();
+        let at = sealed.len() - 12;
+        let other = if sealed[at..].starts_with('A') { "B" } else { "A" };
+        let damaged = [&sealed[..at], other, &sealed[at + 1..]].concat();
+        assert!(key(1).open(&seven(), &damaged).is_err());
     }
 }
