@@ -54,7 +54,7 @@ fn what_the_server_answers_in_the_middle_is_what_the_writer_hears() {
             break error.to_string();
         }
     };
-    assert_eq!(refused, "127.0.0.1 answered HTTP 413 (Payload Too Large)");
+    assert_eq!(refused, "HTTP 413: 127.0.0.1 did not do what was asked (Payload Too Large).");
     drop(upload);
     drop(heard);
 }
