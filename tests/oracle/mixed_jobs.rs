@@ -44,7 +44,7 @@ fn two_hundred_jobs_and_odd_ones_beside_them_end_where_they_should_byte_for_byte
     }
 
     let mut worker = installation.start_worker();
-    wait::until("the queue to be empty", Duration::from_secs(60), || {
+    wait::until("the queue to be empty", Duration::from_mins(1), || {
         connection.llen::<_, u64>("queue:mirrors").unwrap() == 0
     });
     assert!(worker.terminate().success());
@@ -119,6 +119,7 @@ fn without_matches<'t>(
 
 fn assert_reads_well(entry: &Entry, expected: &Expected) {
     let reason = format!("{entry:?}");
+    assert!(entry.class.is_string(), "{reason}");
     assert_eq!(entry.queue.as_str(), expected.queue.as_deref(), "{reason}");
     assert_eq!(entry.error_class.as_str(), expected.error_class.as_deref(), "{reason}");
     let message = entry.error_message.as_str().unwrap();

@@ -161,7 +161,7 @@ fn run_by_us(redis: &Redis) {
 fn wait_until_taken(redis: &Redis) {
     let mut connection = redis.connection();
     let taken = || connection.llen::<_, u64>("queue:mirrors").unwrap() == 0;
-    wait::until("the queue to be empty", Duration::from_secs(60), taken);
+    wait::until("the queue to be empty", Duration::from_mins(1), taken);
 }
 
 impl Left {
