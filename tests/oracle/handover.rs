@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::beside_ruby;
 use crate::rig::git_http::GitServer;
 use crate::rig::redis::Redis;
+use crate::rig::repository;
 use crate::rig::ruby::{self, RubySidekiq};
 use crate::rig::wait;
 use crate::ruby_api;
@@ -83,11 +84,8 @@ fn jobs_that_ruby_failed_are_retried_by_us() {
             && worker.metric(r#"sidemirror_jobs_total{class="UpdateMirror",outcome="failed"}"#) == Some(1.0)
     });
     assert!(worker.terminate().success());
-    assert_eq!(
-        installation.repository("group/project.git").mirrored_refs(),
-        rig_refs(&git),
-        "the retry has done the job's work"
-    );
+    let upstream = repository::refs(&git.repository_path("up/stream.git"));
+    assert_eq!(installation.repository("group/project.git").mirrored_refs(), upstream, "the retry did the job's work");
 
     let after = ruby_api::look(&redis);
     assert_eq!((after.retry.len(), after.dead.len(), after.processed, after.failed), (1, 0, 4, 3));
@@ -110,10 +108,6 @@ fn make_due(connection: &mut Connection) {
     for member in members {
         connection.zadd::<_, _, _, ()>("retry", member, 1_700_000_000.5).unwrap();
     }
-}
-
-fn rig_refs(git: &GitServer) -> std::collections::BTreeMap<String, String> {
-    crate::rig::repository::refs(&git.repository_path("up/stream.git"))
 }
 
 fn shown(text: &[u8]) -> String {
