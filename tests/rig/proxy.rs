@@ -24,6 +24,8 @@ struct Shared {
 struct State {
     ended: bool,
     gate_closed: bool,
+    /// When so many more bytes of the server's have passed, the gate closes.
+    closing_after: Option<usize>,
     /// The connections whose two sides are still open.
     links: Vec<Link>,
     accepted: usize,
@@ -63,6 +65,16 @@ impl Proxy {
         self.shared.lock().gate_closed = true;
     }
 
+    /// Closes the gate as soon as so many more bytes of the server's answers have passed.
+    pub fn close_gate_after(&self, bytes: usize) {
+        self.shared.lock().closing_after = Some(bytes);
+    }
+
+    /// Whether nothing passes now.
+    pub fn gate_is_closed(&self) -> bool {
+        self.shared.lock().gate_closed
+    }
+
     /// Lets everything pass again, beginning with what was held back.
     pub fn open_gate(&self) {
         self.shared.lock().gate_closed = false;
@@ -92,6 +104,11 @@ impl Proxy {
     /// The next connection whose client sends these bytes gets no answer any more, to this or anything later.
     pub fn lose_replies_after(&self, request: &str) {
         self.shared.lock().losing_after = Some(request.as_bytes().to_vec());
+    }
+
+    /// Whether a connection has sent what [`Proxy::lose_replies_after`] waits for.
+    pub fn has_noticed_request(&self) -> bool {
+        self.shared.lock().losing_after.is_none()
     }
 
     /// How many bytes of the server's answers were lost so far.
@@ -140,6 +157,14 @@ impl State {
             && let Some(link) = self.link(number)
         {
             link.loses_replies = true;
+        }
+    }
+
+    /// Closes the gate behind this much of an answer, if it is the last that may pass.
+    fn notice_answer(&mut self, length: usize) {
+        self.closing_after = self.closing_after.map(|left| left.saturating_sub(length));
+        if self.closing_after.take_if(|left| *left == 0).is_some() {
+            self.gate_closed = true;
         }
     }
 
@@ -200,7 +225,10 @@ fn pass_on(number: usize, direction: Direction, mut from: TcpStream, mut to: Tcp
                 state.notice_request(number, bytes);
                 false
             }
-            Direction::ToClient => state.loses_reply(number, length),
+            Direction::ToClient => {
+                state.notice_answer(length);
+                state.loses_reply(number, length)
+            }
         };
         drop(state);
         if !lost && to.write_all(bytes).is_err() {
