@@ -28,6 +28,7 @@ struct State {
     closing_after: Option<usize>,
     /// The connections whose two sides are still open.
     links: Vec<Link>,
+    held: usize,
     accepted: usize,
     most_at_once: usize,
     /// A connection that sends this gets no answer any more.
@@ -79,6 +80,11 @@ impl Proxy {
     pub fn open_gate(&self) {
         self.shared.lock().gate_closed = false;
         self.shared.gate.notify_all();
+    }
+
+    /// How many connections have sent, or are to be sent, something that waits at the gate.
+    pub fn held_connections(&self) -> usize {
+        self.shared.lock().held
     }
 
     /// How many connections are open now.
@@ -140,7 +146,10 @@ impl Shared {
 
     /// Waits at the gate; `None` when the proxy has ended in the meantime.
     fn pass_gate(&self) -> Option<MutexGuard<'_, State>> {
-        let state = self.gate.wait_while(self.lock(), |state| state.gate_closed && !state.ended).unwrap();
+        let mut state = self.lock();
+        state.held += 1;
+        let mut state = self.gate.wait_while(state, |state| state.gate_closed && !state.ended).unwrap();
+        state.held -= 1;
         (!state.ended).then_some(state)
     }
 }
