@@ -68,9 +68,15 @@ impl OwnedRun {
         &self.lost
     }
 
+    /// Whether nobody else can own the run yet, as far as our own clock tells. A process that has just woken from a long
+    /// stop sees it here before Redis could tell it.
+    pub fn is_trusted(&self) -> bool {
+        !self.lost.is_cancelled() && self.lease.is_trusted()
+    }
+
     /// Asks Redis whether the run still is ours.
     pub async fn is_ours(&self) -> Result<bool, RedisError> {
-        if self.lost.is_cancelled() {
+        if !self.is_trusted() {
             return Ok(false);
         }
         let owner: Option<String> = self.redis.query(&Cmd::get(lease_key(self.key))).await?;

@@ -204,7 +204,7 @@ impl Run {
     fn true_reason(&self, error: RunError, job: &Job) -> RunError {
         if job.cancelled().is_cancelled() {
             RunError::Interrupted
-        } else if self.owned.lost().is_cancelled() {
+        } else if !self.owned.is_trusted() {
             RunError::Superseded
         } else {
             error

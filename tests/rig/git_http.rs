@@ -35,6 +35,10 @@ pub struct Request {
     pub status: u16,
     /// The number of the TCP connection that it came over.
     pub connection: u64,
+    /// When its first byte came and the last of its answer had gone, in milliseconds of Unix time.
+    pub began: u64,
+    /// See `began`.
+    pub ended: u64,
 }
 
 impl GitServer {
@@ -112,14 +116,18 @@ impl GitServer {
 }
 
 fn parse_request(line: &str) -> Request {
-    let [method, status, connection, target] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
+    let [method, status, connection, ended, duration, target] = line.splitn(6, ' ').collect::<Vec<_>>()[..] else {
         panic!("a line of the access log: {line}")
     };
+    // Seconds with three decimal places.
+    let milliseconds = |seconds: &str| seconds.replace('.', "").parse::<u64>().unwrap();
     Request {
         method: method.to_owned(),
         target: target.to_owned(),
         status: status.parse().unwrap(),
         connection: connection.parse().unwrap(),
+        began: milliseconds(ended) - milliseconds(duration),
+        ended: milliseconds(ended),
     }
 }
 
@@ -155,7 +163,7 @@ error_log {root}/nginx.log;
 pid {root}/nginx.pid;
 events {{ worker_connections 2048; }}
 http {{
-    log_format requests '$request_method $status $connection $request_uri';
+    log_format requests '$request_method $status $connection $msec $request_time $request_uri';
     access_log {root}/access.log requests;
     client_max_body_size 0;
     client_body_temp_path {root}/body;

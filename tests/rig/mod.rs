@@ -16,5 +16,6 @@ pub mod redis;
 pub mod repository;
 pub mod ruby;
 pub mod silent;
+pub mod store;
 pub mod wait;
 pub mod worker;

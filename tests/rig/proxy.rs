@@ -24,8 +24,11 @@ struct Shared {
 struct State {
     ended: bool,
     gate_closed: bool,
+    /// When so many more bytes of the server's have passed, the gate closes.
+    closing_after: Option<usize>,
     /// The connections whose two sides are still open.
     links: Vec<Link>,
+    held: usize,
     accepted: usize,
     most_at_once: usize,
     /// Connections are cut when the server has answered so many bytes more.
@@ -65,10 +68,25 @@ impl Proxy {
         self.shared.lock().gate_closed = true;
     }
 
+    /// Closes the gate as soon as so many more bytes of the server's answers have passed.
+    pub fn close_gate_after(&self, bytes: usize) {
+        self.shared.lock().closing_after = Some(bytes);
+    }
+
+    /// Whether nothing passes now.
+    pub fn gate_is_closed(&self) -> bool {
+        self.shared.lock().gate_closed
+    }
+
     /// Lets everything pass again, beginning with what was held back.
     pub fn open_gate(&self) {
         self.shared.lock().gate_closed = false;
         self.shared.gate.notify_all();
+    }
+
+    /// How many connections have sent, or are to be sent, something that waits at the gate.
+    pub fn held_connections(&self) -> usize {
+        self.shared.lock().held
     }
 
     /// How many connections are open now.
@@ -94,6 +112,11 @@ impl Proxy {
     /// The next connection whose client sends these bytes gets no answer any more, to this or anything later.
     pub fn lose_replies_after(&self, request: &str) {
         self.shared.lock().losing_after = Some(request.as_bytes().to_vec());
+    }
+
+    /// Whether a connection has sent what [`Proxy::lose_replies_after`] waits for.
+    pub fn has_noticed_request(&self) -> bool {
+        self.shared.lock().losing_after.is_none()
     }
 
     /// How many bytes of the server's answers were lost so far.
@@ -131,7 +154,10 @@ impl Shared {
 
     /// Waits at the gate; `None` when the proxy has ended in the meantime.
     fn pass_gate(&self) -> Option<MutexGuard<'_, State>> {
-        let state = self.gate.wait_while(self.lock(), |state| state.gate_closed && !state.ended).unwrap();
+        let mut state = self.lock();
+        state.held += 1;
+        let mut state = self.gate.wait_while(state, |state| state.gate_closed && !state.ended).unwrap();
+        state.held -= 1;
         (!state.ended).then_some(state)
     }
 }
@@ -156,6 +182,14 @@ impl State {
         let Some(left) = self.cut_after else { return false };
         self.cut_after = left.checked_sub(length);
         self.cut_after.is_none()
+    }
+
+    /// Closes the gate behind this much of an answer, if it is the last that may pass.
+    fn notice_answer(&mut self, length: usize) {
+        self.closing_after = self.closing_after.map(|left| left.saturating_sub(length));
+        if self.closing_after.take_if(|left| *left == 0).is_some() {
+            self.gate_closed = true;
+        }
     }
 
     /// Whether an answer of this length is lost; counts it if so.
@@ -216,7 +250,10 @@ fn pass_on(number: usize, direction: Direction, mut from: TcpStream, mut to: Tcp
                 false
             }
             Direction::ToClient if state.is_cut_by(length) => break,
-            Direction::ToClient => state.loses_reply(number, length),
+            Direction::ToClient => {
+                state.notice_answer(length);
+                state.loses_reply(number, length)
+            }
         };
         drop(state);
         if !lost && to.write_all(bytes).is_err() {

@@ -1,8 +1,9 @@
-//! A private Redis server without persistence.
+//! A private Redis server, without persistence unless a test asks for it.
 
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::port;
@@ -13,15 +14,33 @@ pub struct Redis {
     port: u16,
     process: Process,
     folder: TempDir,
+    memory: Memory,
+}
+
+/// What outlives the process.
+#[derive(Clone, Copy)]
+enum Memory {
+    Nothing,
+    /// Every command, before it is answered.
+    Everything,
 }
 
 impl Redis {
     /// Starts one and waits until it answers.
     pub fn start() -> Self {
+        Self::remembering(Memory::Nothing)
+    }
+
+    /// Starts one that has lost nothing when it is started again.
+    pub fn start_with_persistence() -> Self {
+        Self::remembering(Memory::Everything)
+    }
+
+    fn remembering(memory: Memory) -> Self {
         let port = port::free();
         let folder = tempfile::tempdir().unwrap();
-        let process = launch(port, &folder);
-        Self { port, process, folder }
+        let process = launch(port, &folder, memory);
+        Self { port, process, folder, memory }
     }
 
     /// The port on 127.0.0.1.
@@ -51,17 +70,32 @@ impl Redis {
         self.process.kill_group();
     }
 
-    /// Ends the server if it still runs, and starts an empty one on the same port.
+    /// Ends the server if it still runs, and starts one on the same port: empty, unless it was started with
+    /// persistence.
     pub fn restart(&mut self) {
         self.stop();
-        self.process = launch(self.port, &self.folder);
+        self.process = launch(self.port, &self.folder, self.memory);
+    }
+
+    /// Keeps the server from answering; connections stay open.
+    pub fn freeze(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.process.signal(Signal::CONT);
     }
 }
 
-fn launch(port: u16, folder: &TempDir) -> Process {
+fn launch(port: u16, folder: &TempDir, memory: Memory) -> Process {
     let mut command = Command::new("redis-server");
     command
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendfsync", "always", "--appendonly"])
+        .arg(match memory {
+            Memory::Nothing => "no",
+            Memory::Everything => "yes",
+        })
         .args(["--port", &port.to_string(), "--dir"])
         .arg(folder.path());
     let mut process = Process::start("redis-server", &mut command, &folder.path().join("log"));

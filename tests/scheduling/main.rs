@@ -14,54 +14,17 @@ use redis::Commands as _;
 use rig::git_http::GitServer;
 use rig::installation::Installation;
 use rig::redis::Redis;
+use rig::store::Store;
 use rig::wait;
 use sampler::Sampler;
-use sidemirror::connections::{self, RedisSettings};
-use sidemirror::mirror::branches::BranchFilter;
-use sidemirror::mirror::record::{Direction, Mirror, MirrorId, Rules, Settings};
-use sidemirror::mirror::state::{RunState, Status};
-use sidemirror::store::redis::SealingKey;
-use sidemirror::store::{Login, MirrorStore, RedisStore};
+use sidemirror::mirror::state::Status;
 
-/// A store on the test's Redis, and the runtime that its connection lives on.
-struct Store {
-    runtime: tokio::runtime::Runtime,
-    store: RedisStore,
-}
-
-impl Store {
-    fn open(redis: &Redis, installation: &Installation) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let key = SealingKey::read(&installation.folder().join("secret.key")).unwrap();
-        let settings = RedisSettings::new(redis.url().parse().unwrap());
-        let connection = runtime.block_on(connections::Redis::connect(&settings)).unwrap();
-        let store = RedisStore::new(connection, TimeDelta::minutes(300), Ok(key));
-        Self { runtime, store }
-    }
-
-    /// Adds pull mirrors 1 to `count` of one upstream, of which 1 has been due longest.
-    fn add_due(&self, count: u64, url: &str) {
-        let login = Login { user: GitServer::USER.to_owned(), password: GitServer::PASSWORD.into() };
-        let now = Utc::now();
-        for id in 1..=count {
-            let due_at = now - TimeDelta::seconds(i64::try_from(count - id).unwrap() + 1);
-            let mirror = Mirror {
-                id: MirrorId(id),
-                settings: Settings {
-                    enabled: true,
-                    repository: format!("group/project-{id}.git"),
-                    url: url.to_owned(),
-                    branches: BranchFilter::All,
-                    rules: Rules::Pull { overwrite_diverged: false },
-                },
-                state: RunState::new(Direction::Pull, due_at),
-            };
-            assert!(self.runtime.block_on(self.store.add(&mirror, Some(&login))).unwrap());
-        }
-    }
-
-    fn mirrors(&self) -> Vec<Mirror> {
-        self.runtime.block_on(self.store.list(Direction::Pull)).unwrap()
+/// Adds pull mirrors 1 to `count` of one upstream, of which 1 has been due longest.
+fn add_due(store: &Store, count: u64, url: &str) {
+    let now = Utc::now();
+    for id in 1..=count {
+        let due_at = now - TimeDelta::seconds(i64::try_from(count - id).unwrap() + 1);
+        store.add_pull(id, &format!("group/project-{id}.git"), url, due_at);
     }
 }
 
@@ -76,7 +39,7 @@ fn a_thousand_due_mirrors_are_all_done_within_the_capacity_and_near_due_order_by
     let installation =
         Installation::new(&redis.url()).mirror("max_capacity", CAPACITY).mirror("capacity_threshold", 50);
     let store = Store::open(&redis, &installation);
-    store.add_due(MIRRORS, &git.url("up/stream.git"));
+    add_due(&store, MIRRORS, &git.url("up/stream.git"));
 
     let sampler = Sampler::start(&redis);
     let workers = [installation.start_worker(), installation.start_worker()];
@@ -139,13 +102,8 @@ fn a_mirror_that_is_not_enabled_or_not_due_or_hard_failed_is_not_scheduled() {
         ]);
     }
     let store = Store::open(&redis, &installation);
-    let shift = |id: u64, change: fn(&mut RunState)| {
-        let mut apply = |mirror: &mut Mirror| change(&mut mirror.state);
-        let key = sidemirror::mirror::record::MirrorKey::pull(MirrorId(id));
-        store.runtime.block_on(store.store.change(key, &mut apply, None)).unwrap().unwrap();
-    };
-    shift(3, |state| state.next_execution_at = Some(Utc::now() + TimeDelta::minutes(5)));
-    shift(4, |state| state.retry_count = 15);
+    store.change_state(3, |state| state.next_execution_at = Some(Utc::now() + TimeDelta::minutes(5)));
+    store.change_state(4, |state| state.retry_count = 15);
 
     let worker = installation.start_worker();
     wait::until("the due mirror is done", Duration::from_secs(30), || {
