@@ -15,7 +15,7 @@ use crate::coordination::capacity::Slots;
 use crate::coordination::lease::{Attempt, Lease};
 use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
-use crate::mirror::record::{MirrorId, MirrorKey};
+use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
 use crate::sidekiq::{Client, NewJob};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};

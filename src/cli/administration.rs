@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::connections::{Redis, RedisSettings};
 use crate::coordination::run;
-use crate::mirror::record::MirrorKey;
+use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
 use crate::store::redis::{SealError, SealingKey};
 use crate::store::{MirrorStore, RedisStore};

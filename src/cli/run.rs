@@ -20,7 +20,7 @@ use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
 use crate::jobs::{self, Environment};
-use crate::mirror::record::Direction;
+use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::sidekiq::{Client, Identity, Process};
@@ -167,7 +167,6 @@ fn door(config: &Config) -> anyhow::Result<Door> {
         allow_local_network: config.mirror.allow_local_network,
         connect_timeout: config.mirror.connect_timeout,
         stall_timeout: config.mirror.stall_timeout,
-        // Some hosts serve git only to what looks like git.
-        user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
+        ..DoorSettings::default()
     })?)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::section::Section;
 use crate::mirror::capacity::Capacity;
-use crate::mirror::record::Direction;
+use crate::mirror::key::Direction;
 use crate::sidekiq::Profile;
 
 /// What concerns mirrors.
@@ -35,7 +35,7 @@ pub struct Mirroring {
     /// How long a run may take.
     pub run_deadline: Duration,
     /// What the Ruby classes mean here.
-    pub jobs: BTreeMap<String, JobKind>,
+    pub jobs: BTreeMap<String, Direction>,
     /// The Sidekiq whose formats we write.
     pub profile: Profile,
     /// Whether due mirrors are scheduled by this process.
@@ -55,9 +55,6 @@ pub enum StoreKind {
     Redis,
 }
 
-/// What a job class does.
-pub type JobKind = Direction;
-
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -68,7 +65,7 @@ pub enum LogFormat {
 }
 
 /// The classes known without configuration: the ones of the name this program goes by, and GitLab's.
-const BUILT_IN_JOBS: [(&str, JobKind); 4] = [
+const BUILT_IN_JOBS: [(&str, Direction); 4] = [
     ("UpdateMirror", Direction::Pull),
     ("RemoteMirror", Direction::Push),
     ("RepositoryUpdateMirrorWorker", Direction::Pull),
@@ -150,8 +147,8 @@ fn address(section: &mut Section, flag: Option<String>) -> Result<Option<SocketA
     })
 }
 
-fn jobs(mut section: Section) -> Result<BTreeMap<String, JobKind>, ConfigError> {
-    let mut jobs: BTreeMap<String, JobKind> =
+fn jobs(mut section: Section) -> Result<BTreeMap<String, Direction>, ConfigError> {
+    let mut jobs: BTreeMap<String, Direction> =
         BUILT_IN_JOBS.iter().map(|(class, kind)| ((*class).to_owned(), *kind)).collect();
     for (class, value) in section.take_all() {
         let kind = match value.as_str() {

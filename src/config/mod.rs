@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
-pub use mirroring::{JobKind, LogFormat, Mirroring, StoreKind};
+pub use mirroring::{LogFormat, Mirroring, StoreKind};
 use section::Section;
 
 use crate::sidekiq::{DeadSettings, PollerSettings, Settings};

@@ -8,7 +8,7 @@ use redis::{Cmd, Script};
 
 use crate::connections::{Redis, RedisError};
 use crate::mirror::capacity::Capacity;
-use crate::mirror::record::MirrorId;
+use crate::mirror::key::MirrorId;
 
 const KEY: &str = "sidemirror:capacity";
 

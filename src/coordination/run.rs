@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::capacity::Slots;
 use super::lease::{Attempt, Lease};
 use crate::connections::{Redis, RedisError};
-use crate::mirror::record::{Direction, MirrorKey};
+use crate::mirror::key::{Direction, MirrorKey};
 
 /// How long after its last sign of life a run may be taken over.
 pub const OWNERSHIP: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::git::{Engine, Repositories};
-use crate::mirror::record::Direction;
+use crate::mirror::key::Direction;
 use crate::net::Door;
 use crate::store::MirrorStore;
 

@@ -17,7 +17,7 @@ pub use remote_mirror::RemoteMirror;
 pub use shortfall::Shortfall;
 pub use update_mirror::UpdateMirror;
 
-use crate::mirror::record::{Direction, MirrorId};
+use crate::mirror::key::{Direction, MirrorId};
 use crate::sidekiq::Registry;
 use crate::sidekiq::{Job, JobFailure};
 

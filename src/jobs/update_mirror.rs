@@ -10,8 +10,9 @@ use super::mirror_id;
 use super::run::Run;
 use super::shortfall::Shortfall;
 use crate::git::{self, Digest, Probe, Repository, Stamp};
+use crate::mirror::key::MirrorKey;
 use crate::mirror::pull_plan::{self, PullRules};
-use crate::mirror::record::{MirrorKey, Rules, Settings};
+use crate::mirror::record::{Rules, Settings};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
@@ -71,7 +72,12 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         run.check_ours()?;
         let outcomes = repository.apply(&plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &local, &far)?;
-        tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
+        tracing::debug!(
+            engine = run.environment.engine.name(),
+            objects = transfer.objects,
+            changes = outcomes.len(),
+            "applied"
+        );
 
         let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
         let diverged = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules));

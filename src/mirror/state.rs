@@ -12,7 +12,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::record::Direction;
+use super::key::Direction;
 use super::timing::{self, Jitter, MAX_RETRY};
 
 /// Where a mirror stands.

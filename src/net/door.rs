@@ -32,6 +32,7 @@ impl Default for DoorSettings {
             allow_local_network: false,
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_mins(1),
+            // Some hosts serve git only to what looks like git.
             user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
         }
     }

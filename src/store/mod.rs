@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::connections::RedisError;
-use crate::mirror::record::{Direction, Mirror, MirrorId, MirrorKey};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
+use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, Refused};
 
 pub use login::Login;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sidemirror::git::GitError;
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
-use sidemirror::mirror::record::{MirrorId, MirrorKey};
+use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 use sidemirror::net::{Forbidden, NetError, UrlError};
 use sidemirror::store::StoreError;

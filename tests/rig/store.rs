@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sidemirror::connections::{self, RedisSettings};
 use sidemirror::mirror::branches::BranchFilter;
-use sidemirror::mirror::record::{Direction, Mirror, MirrorId, MirrorKey, Rules, Settings};
+use sidemirror::mirror::key::{Direction, MirrorId, MirrorKey};
+use sidemirror::mirror::record::{Mirror, Rules, Settings};
 use sidemirror::mirror::state::RunState;
 use sidemirror::store::redis::SealingKey;
 use sidemirror::store::{Login, MirrorStore, RedisStore};

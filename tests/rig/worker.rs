@@ -44,6 +44,11 @@ impl Worker {
         worker
     }
 
+    /// Where its metrics and health are.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()

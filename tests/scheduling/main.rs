@@ -134,3 +134,50 @@ fn when_the_scheduling_worker_is_gone_another_one_schedules() {
         second.metric(r#"sidemirror_mirrors{state="due"}"#) == Some(0.0)
     });
 }
+
+#[test]
+fn a_record_that_cannot_be_read_does_not_keep_the_others_from_being_scheduled() {
+    let (redis, git) = (Redis::start(), GitServer::start());
+    git.create("up/stream.git").commit("main", "first");
+    let installation = Installation::new(&redis.url());
+    let store = Store::open(&redis, &installation);
+    add_due(&store, 3, &git.url("up/stream.git"));
+    let mut connection = redis.connection();
+    connection.hset::<_, _, _, ()>("sidemirror:pull:1", "record", "{\"settings\":").unwrap();
+
+    let worker = installation.start_worker();
+    wait::until("the others are done", Duration::from_secs(30), || {
+        connection.scard::<_, u64>("sidemirror:pull:status:finished").unwrap() == 2
+    });
+    wait::until("the slots are free", Duration::from_secs(10), || {
+        connection.zcard::<_, u64>("sidemirror:capacity").unwrap() == 0
+    });
+    assert_eq!(connection.zscore::<_, _, Option<f64>>("sidemirror:pull:due", 1).unwrap(), None);
+    assert!(worker.log().contains("pull:1 is not readable"), "it is said in the log");
+    assert_eq!(store.mirrors().len(), 2, "a list shows those that can be shown");
+}
+
+#[test]
+fn a_mirror_disabled_while_it_waits_lets_go_of_its_slot() {
+    let redis = Redis::start();
+    let installation = Installation::new(&redis.url()).mirror("scheduler", false);
+    let store = Store::open(&redis, &installation);
+    add_due(&store, 1, "http://127.0.0.1:1/unreachable.git");
+    store.change_state(1, |state| {
+        state.status = Status::Scheduled;
+        state.jid = Some("j".to_owned());
+        state.last_update_scheduled_at = Some(Utc::now());
+    });
+    let mut connection = redis.connection();
+    connection.zadd::<_, _, _, ()>("sidemirror:capacity", 1, Utc::now().timestamp_millis()).unwrap();
+    installation.cli_ok(&["mirror", "update", "pull", "1", "--enabled", "false"]);
+    let job = r#"{"class":"UpdateMirror","args":[1],"jid":"j","queue":"mirrors","retry":false}"#;
+    connection.lpush::<_, _, ()>("queue:mirrors", job).unwrap();
+
+    let _worker = installation.start_worker();
+    wait::until("its slot is free", Duration::from_secs(20), || {
+        connection.zcard::<_, u64>("sidemirror:capacity").unwrap() == 0
+    });
+    let state = store.mirrors()[0].state.clone();
+    assert_eq!((state.status, state.retry_count), (Status::Failed, 0), "given up, and no failure of its own");
+}

@@ -5,9 +5,11 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rig::git_http::GitServer;
 use rig::installation::Installation;
@@ -147,6 +149,17 @@ impl Drop for Ended {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn a_connection_that_somebody_leaves_open_does_not_hold_up_the_end() {
+    let redis = Redis::start();
+    let mut worker = Installation::new(&redis.url()).start_worker();
+    let mut half_asked = TcpStream::connect(("127.0.0.1", worker.port())).unwrap();
+    half_asked.write_all(b"GET /metrics HT").unwrap();
+    let begun = Instant::now();
+    assert!(worker.terminate().success());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

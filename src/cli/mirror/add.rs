@@ -11,7 +11,8 @@ use super::view::View;
 use super::{DirectionArg, RuleArgs};
 use crate::git::Repositories;
 use crate::mirror::branches::BranchFilter;
-use crate::mirror::record::{Direction, Mirror, MirrorId, OnDivergence, Rules, Settings};
+use crate::mirror::key::{Direction, MirrorId};
+use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
 use crate::mirror::state::RunState;
 
 #[derive(Debug, Args)]

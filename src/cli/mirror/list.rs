@@ -7,7 +7,7 @@ use super::super::administration::Administration;
 use super::super::output;
 use super::DirectionArg;
 use super::view::{self, View};
-use crate::mirror::record::Direction;
+use crate::mirror::key::Direction;
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {

@@ -15,7 +15,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::ConfigArgs;
 use super::administration::Administration;
 use crate::mirror::branches::BranchFilter;
-use crate::mirror::record::{Direction, Mirror, MirrorId, MirrorKey, OnDivergence, Rules, Settings};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
+use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
 
 #[derive(Debug, Args)]
 pub(super) struct MirrorArgs {

@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::super::output;
 use crate::mirror::branches::BranchFilter;
-use crate::mirror::record::{Direction, Mirror, OnDivergence, Rules};
+use crate::mirror::key::Direction;
+use crate::mirror::record::{Mirror, OnDivergence, Rules};
 
 /// A moment as GitLab's API writes it: `2026-11-22T15:56:09.261Z`.
 #[derive(Debug, Clone, Copy)]

@@ -21,7 +21,8 @@ use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
 use super::{Counts, Login, LoginChange, MirrorStore, StoreError, Transition};
 use crate::connections::Redis;
-use crate::mirror::record::{Direction, Mirror, MirrorId, MirrorKey};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
+use crate::mirror::record::Mirror;
 use crate::mirror::state::{Circumstances, Event, RunState};
 use crate::mirror::timing::Jitter;
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreError;
-use crate::mirror::record::{Direction, Mirror, MirrorKey, Settings};
+use crate::mirror::key::{Direction, MirrorKey};
+use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::RunState;
 
 /// A mirror and the exact text it was read from, which a compare-and-swap compares.

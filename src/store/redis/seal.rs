@@ -101,7 +101,8 @@ impl std::fmt::Debug for SealingKey {
 mod tests {
     use super::*;
     use crate::mirror::branches::BranchFilter;
-    use crate::mirror::record::{MirrorId, Rules, Settings};
+    use crate::mirror::key::MirrorId;
+    use crate::mirror::record::{Rules, Settings};
     use crate::mirror::state::RunState;
 
     fn key(byte: u8) -> SealingKey {
