@@ -1,11 +1,11 @@
-//! What can go wrong with a repository, in words for the mirror's owner.
+//! What can go wrong with a repository, in words for the mirror's owner. `docs/messages.md` lists them.
 
 use std::io;
 use std::time::Duration;
 
 use humantime::format_duration;
 
-use crate::mirror::refs::BadObjectId;
+use crate::mirror::refs::{BadObjectId, RefName};
 use crate::net::NetError;
 
 /// Why a git verb failed. No text holds a secret or a path of the machine.
@@ -15,7 +15,7 @@ pub enum GitError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// Another run has the repository.
-    #[error("the repository is in use by {holder}; gave up after {}", format_duration(*waited))]
+    #[error("The repository is in use by {holder}; gave up after {}.", format_duration(*waited))]
     Locked {
         /// Who says to have it.
         holder: String,
@@ -23,7 +23,7 @@ pub enum GitError {
         waited: Duration,
     },
     /// The name cannot be that of a repository under the root.
-    #[error("the repository name {name:?} is not allowed: {reason}")]
+    #[error("The repository name {name:?} is not allowed: {reason}.")]
     BadPath {
         /// As it was given.
         name: String,
@@ -31,34 +31,50 @@ pub enum GitError {
         reason: &'static str,
     },
     /// Nothing there, or something else.
-    #[error("there is no git repository {name:?}")]
+    #[error("There is no git repository {name:?}.")]
     NotARepository {
         /// As it was given.
         name: String,
     },
     /// Owned by another user, so that git's own safety rule forbids to use it.
-    #[error("the repository {name:?} belongs to another system user than the one sidemirror runs as")]
+    #[error("The repository {name:?} belongs to another system user than the one sidemirror runs as.")]
     NotOurs {
         /// As it was given.
         name: String,
     },
     /// Something in the local repository that should be there is not.
-    #[error("the repository is damaged: {0}")]
+    #[error("The repository is damaged: {0}.")]
     Corrupt(String),
     /// What was received cannot be kept.
-    #[error("the remote sent unusable objects: {0}")]
+    #[error("The remote sent unusable objects: {0}.")]
     BadObjects(String),
     /// What was received is not what git speaks.
-    #[error("the remote's answer was not understood: {0}")]
+    #[error("The remote's answer was not understood: {0}.")]
     Protocol(String),
     /// The push as a whole was turned down.
-    #[error("the push failed: {0}")]
-    PushFailed(String),
+    #[error("The push failed: {reason}.{}", quoted(remote_text))]
+    PushFailed {
+        /// What went wrong.
+        reason: String,
+        /// What the far side's hooks said.
+        remote_text: String,
+    },
     /// A name that git does not accept.
-    #[error("{0:?} is not a name that git accepts")]
+    #[error("Git does not accept the name {0:?}.")]
     BadName(String),
+    /// A ref of our own that could not be written.
+    #[error("Could not write {name}: {reason}.")]
+    NotWritten {
+        /// The ref.
+        name: RefName,
+        /// Why.
+        reason: String,
+    },
+    /// The library, at the start.
+    #[error("Git's library could not be set up: {0}.")]
+    Setup(String),
     /// The file system.
-    #[error("could not {action}: {source}")]
+    #[error("Could not {action}: {source}.")]
     Io {
         /// What was tried.
         action: &'static str,
@@ -66,7 +82,7 @@ pub enum GitError {
         source: io::Error,
     },
     /// The library.
-    #[error("could not {action}: {}", source.message())]
+    #[error("Could not {action}: {}.", source.message())]
     Library {
         /// What was tried.
         action: &'static str,
@@ -85,6 +101,11 @@ impl GitError {
     pub(super) fn library(action: &'static str) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::Library { action, source }
     }
+}
+
+/// What the far side said, as a paragraph behind an error.
+pub(crate) fn quoted(remote_text: &str) -> String {
+    if remote_text.is_empty() { String::new() } else { format!("\n\nThe remote said:\n{remote_text}") }
 }
 
 impl From<BadObjectId> for GitError {

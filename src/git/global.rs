@@ -20,7 +20,7 @@ const NOWHERE: &str = "/nonexistent";
 pub(super) fn prepare() -> Result<(), GitError> {
     static PREPARED: OnceLock<Result<(), String>> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| set_up().map_err(|error| error.message().to_owned()));
-    prepared.clone().map_err(|reason| GitError::Corrupt(format!("libgit2 could not be set up: {reason}")))
+    prepared.clone().map_err(GitError::Setup)
 }
 
 #[expect(unsafe_code, reason = "libgit2's process-wide settings; the OnceLock above lets no second thread in")]

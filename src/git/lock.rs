@@ -152,7 +152,7 @@ mod tests {
         let first = acquire(&repository, "worker-1").await.unwrap();
         let refused = acquire(&repository, "worker-2").await.unwrap_err().to_string();
         let expected =
-            format!("the repository is in use by worker-1 (pid {}); gave up after 250ms", std::process::id());
+            format!("The repository is in use by worker-1 (pid {}); gave up after 250ms.", std::process::id());
         assert_eq!(refused, expected);
         drop(first);
         acquire(&repository, "worker-2").await.unwrap();

@@ -51,7 +51,8 @@ impl<'a> PushMemory<'a> {
             }
         }
         for outcome in self.repository.apply(&changes)? {
-            outcome.result.map_err(|reason| GitError::Corrupt(format!("{}: {reason}", outcome.change.name)))?;
+            let name = outcome.change.name;
+            outcome.result.map_err(|reason| GitError::NotWritten { name, reason })?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ mod stamp;
 pub use digest::Digest;
 pub use engine::{Engine, FarSide, Sent, Transfer, Upstream, fetch, push};
 pub use error::GitError;
+pub(crate) use error::quoted;
 pub use libgit2::Libgit2;
 pub use lock::RepositoryLock;
 pub use memory::PushMemory;

@@ -62,11 +62,15 @@ impl Repository {
         self.handle.set_head(branch.as_str()).map_err(GitError::library("set HEAD"))
     }
 
-    fn is_commit(&self, oid: Oid) -> Result<bool, GitError> {
-        match self.handle.find_commit(oid) {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => Ok(false),
-            Err(error) if error.class() == git2::ErrorClass::Invalid => Ok(false),
+    /// The commit that `id` is, or that it names as an annotated tag; `None` if it leads to no commit, or to one that
+    /// is not here.
+    fn commit_behind(&self, id: ObjectId) -> Result<Option<Oid>, GitError> {
+        let peeled = self.handle.find_object(oid(id)?, None).and_then(|object| object.peel_to_commit());
+        match peeled {
+            Ok(commit) => Ok(Some(commit.id())),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel) => {
+                Ok(None)
+            }
             Err(error) => Err(GitError::library("read a commit")(error)),
         }
     }
@@ -76,10 +80,10 @@ impl Ancestry for Repository {
     type Error = GitError;
 
     fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, GitError> {
-        let (ancestor, descendant) = (oid(ancestor)?, oid(descendant)?);
-        if !self.is_commit(ancestor)? || !self.is_commit(descendant)? {
+        let (Some(ancestor), Some(descendant)) = (self.commit_behind(ancestor)?, self.commit_behind(descendant)?)
+        else {
             return Ok(false);
-        }
+        };
         if ancestor == descendant {
             return Ok(true);
         }

@@ -1,11 +1,12 @@
-//! Why a run failed, in words for the mirror's owner. They are stored with the mirror and shown by the forge.
+//! Why a run failed, in words for the mirror's owner. They are stored with the mirror and shown by the forge;
+//! `docs/messages.md` lists them.
 
 use std::time::Duration;
 
+use super::shortfall::Shortfall;
 use crate::connections::RedisError;
 use crate::git::GitError;
 use crate::mirror::branches::BadBranchRegex;
-use crate::mirror::refs::{RefName, RefOutcome};
 use crate::net::UrlError;
 use crate::sidekiq::{JobFailure, NotDone};
 use crate::store::StoreError;
@@ -18,9 +19,6 @@ const LATER: Duration = Duration::from_secs(15);
 
 /// Characters of a stored error; Sidekiq keeps as many.
 const LONGEST: usize = 10_000;
-
-/// Refs named in a message; the log has them all.
-const NAMED: usize = 100;
 
 /// Why a run ended without success.
 #[derive(Debug, thiserror::Error)]
@@ -40,31 +38,23 @@ pub enum RunError {
     /// Redis did not answer.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// Pull: the default branch holds commits that upstream does not.
-    #[error(
-        "The default branch ({0}) has diverged from its upstream counterpart and could not be updated automatically."
-    )]
-    DefaultBranchDiverged(String),
-    /// Some refs could not be moved; all others were.
-    #[error("{}", refused(.0))]
-    RefsRefused(Vec<RefOutcome>),
-    /// Push: somebody else moved refs on the far side.
-    #[error("{}", diverged(.0))]
-    Diverged(Vec<RefName>),
+    /// It came to its end, but not everything could be done.
+    #[error("{0}")]
+    Incomplete(Shortfall),
     /// Push: the repository to be sent is not there.
-    #[error("the repository {0} does not exist, so there is nothing to push")]
+    #[error("The repository {0} does not exist, so there is nothing to push.")]
     NothingToPush(String),
     /// Another job runs this mirror now.
     #[error("Another run is at this mirror.")]
     UnderWay,
     /// The run is no longer ours.
-    #[error("another run took this mirror over")]
+    #[error("Another run took this mirror over.")]
     Superseded,
     /// The process stops; the job is run again elsewhere.
-    #[error("the run was interrupted by a stop of the worker")]
+    #[error("The run was interrupted by a stop of the worker.")]
     Interrupted,
     /// The code of a run panicked.
-    #[error("the run broke down: {0}")]
+    #[error("The run broke down: {0}.")]
     Broken(String),
 }
 
@@ -85,7 +75,7 @@ impl RunError {
     /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs
     /// would meet them again.
     pub const fn fails_the_job(&self) -> bool {
-        !self.is_passing() && !matches!(self, Self::Diverged(_))
+        !self.is_passing() && !matches!(self, Self::Incomplete(shortfall) if shortfall.is_divergence_alone())
     }
 
     /// What becomes of the job after this.
@@ -110,37 +100,4 @@ impl RunError {
         let text = self.to_string();
         text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).take(LONGEST).collect()
     }
-}
-
-fn refused(outcomes: &[RefOutcome]) -> String {
-    let lines = outcomes.iter().filter_map(|outcome| {
-        let reason = outcome.result.as_ref().err()?;
-        let (kind, name) = match (outcome.change.name.as_branch(), outcome.change.name.as_tag()) {
-            (Some(branch), _) => ("branch", branch),
-            (_, Some(tag)) => ("tag", tag),
-            _ => ("ref", outcome.change.name.as_str()),
-        };
-        let deed = match (outcome.change.old, outcome.change.new) {
-            (None, _) => "create",
-            (_, None) => "delete",
-            _ => "update",
-        };
-        Some(format!("Failed to {deed} {kind} '{name}': {reason}"))
-    });
-    limited(lines, "\n\n")
-}
-
-fn diverged(refs: &[RefName]) -> String {
-    let names = limited(refs.iter().map(ToString::to_string), "\n");
-    format!("Some refs have diverged and have not been updated on the remote:\n\n{names}")
-}
-
-fn limited(lines: impl Iterator<Item = String>, separator: &str) -> String {
-    let mut lines: Vec<String> = lines.collect();
-    if lines.len() > NAMED {
-        let more = lines.len() - NAMED;
-        lines.truncate(NAMED);
-        lines.push(format!("and {more} more"));
-    }
-    lines.join(separator)
 }

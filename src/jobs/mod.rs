@@ -4,6 +4,7 @@ mod environment;
 mod error;
 mod remote_mirror;
 mod run;
+mod shortfall;
 mod update_mirror;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde_json::Value;
 pub use environment::{Environment, RunObserver, RunOutcome, RunReport};
 pub use error::RunError;
 pub use remote_mirror::RemoteMirror;
+pub use shortfall::Shortfall;
 pub use update_mirror::UpdateMirror;
 
 use crate::mirror::record::{Direction, MirrorId};

@@ -8,7 +8,8 @@ use super::environment::Environment;
 use super::error::RunError;
 use super::mirror_id;
 use super::run::Run;
-use crate::git::{self, GitError, PushMemory, Repository};
+use super::shortfall::Shortfall;
+use crate::git::{self, GitError, PushMemory, Repository, Sent};
 use crate::mirror::push_plan::{self, PushRules};
 use crate::mirror::record::{MirrorKey, OnDivergence, Rules};
 use crate::mirror::refs::{Advertisement, RefName, RefOutcome, Refs};
@@ -56,18 +57,23 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
     git::push(&*run.environment.engine, &repository, session, |far_side| {
         let far = far_side.advertisement().clone();
         let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
-        let plan = push_plan::plan(&rules, &local, &memory.read()?, &far, &repository)?;
+        let remembered = memory.read()?;
+        let plan = push_plan::plan(&rules, &local, &remembered, &far, &repository)?;
 
         run.check_ours()?;
-        let outcomes = if plan.changes.is_empty() { Vec::new() } else { far_side.send(&plan.changes)?.outcomes };
-        memory.remember(&left_there(&local, &far, &outcomes))?;
+        let sent = if plan.changes.is_empty() { Sent::default() } else { far_side.send(&plan.changes)? };
+        memory.remember(&left_there(&local, &remembered, &far, &sent.outcomes))?;
 
-        let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
-        if !plan.diverged.is_empty() {
-            return Err(RunError::Diverged(plan.diverged));
-        }
-        if !refused.is_empty() {
-            return Err(RunError::RefsRefused(refused));
+        let (refused, made): (Vec<_>, Vec<_>) = sent.outcomes.into_iter().partition(|outcome| outcome.result.is_err());
+        let shortfall = Shortfall {
+            diverged: plan.diverged,
+            held_back: plan.held_back,
+            refused,
+            remote_text: sent.remote_text,
+            ..Shortfall::default()
+        };
+        if !shortfall.is_nothing() {
+            return Err(RunError::Incomplete(shortfall));
         }
         Ok(RunSummary { refs_changed: u64::try_from(made.len()).unwrap_or(u64::MAX) })
     })
@@ -81,9 +87,17 @@ fn open(run: &Run) -> Result<Repository, RunError> {
     })
 }
 
-/// The far refs that now are as ours: those we put there, and those that were so before.
-fn left_there(local: &Refs, far: &Advertisement, outcomes: &[RefOutcome]) -> Refs {
-    let same = far.refs.iter().filter(|(name, id)| local.get(*name) == Some(*id)).map(|(name, id)| (name.clone(), *id));
-    let made = outcomes.iter().filter(|outcome| outcome.result.is_ok());
-    same.chain(made.filter_map(|outcome| Some((outcome.change.name.clone(), outcome.change.new?)))).collect()
+/// The far refs that now are as we left them: those that were so before (by our last push, or because they are the
+/// same as ours), and those we have just moved.
+fn left_there(local: &Refs, remembered: &Refs, far: &Advertisement, outcomes: &[RefOutcome]) -> Refs {
+    let ours = |name: &RefName, id| local.get(name) == Some(id) || remembered.get(name) == Some(id);
+    let untouched = far.refs.iter().filter(|(name, id)| ours(name, id));
+    let mut left: Refs = untouched.map(|(name, id)| (name.clone(), *id)).collect();
+    for RefOutcome { change, .. } in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
+        match change.new {
+            Some(new) => left.insert(change.name.clone(), new),
+            None => left.remove(&change.name),
+        };
+    }
+    left
 }

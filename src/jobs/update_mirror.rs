@@ -8,10 +8,11 @@ use super::environment::Environment;
 use super::error::RunError;
 use super::mirror_id;
 use super::run::Run;
+use super::shortfall::Shortfall;
 use crate::git::{self, Digest, Probe, Repository, Stamp};
 use crate::mirror::pull_plan::{self, PullRules};
 use crate::mirror::record::{MirrorKey, Rules, Settings};
-use crate::mirror::refs::{Advertisement, RefName};
+use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::mirror::state::RunSummary;
 use crate::net::Session;
 use crate::sidekiq::Perform;
@@ -64,19 +65,19 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
             overwrite_diverged: matches!(settings.rules, Rules::Pull { overwrite_diverged: true }),
             default_branch: default_branch.as_ref().and_then(RefName::as_branch),
         };
-        let plan = pull_plan::plan(&rules, &repository.read_refs(&LOCAL)?, &far, &repository)?;
+        let local = repository.read_refs(&LOCAL)?;
+        let plan = pull_plan::plan(&rules, &local, &far, &repository)?;
 
         run.check_ours()?;
         let outcomes = repository.apply(&plan.changes)?;
-        settle_head(&repository, default_branch.as_ref(), &far)?;
+        settle_head(&repository, default_branch.as_ref(), &local, &far)?;
         tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
 
-        if let Some(branch) = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules)) {
-            return Err(RunError::DefaultBranchDiverged(branch.to_owned()));
-        }
         let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
-        if !refused.is_empty() {
-            return Err(RunError::RefsRefused(refused));
+        let diverged = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules));
+        let shortfall = Shortfall { default_branch: diverged.map(str::to_owned), refused, ..Shortfall::default() };
+        if !shortfall.is_nothing() {
+            return Err(RunError::Incomplete(shortfall));
         }
         if made.is_empty() {
             // Only now the refs are known to be as they should be: what a run changed itself, the next one checks.
@@ -104,14 +105,21 @@ fn rules_digest(settings: &Settings, default_branch: Option<&RefName>) -> Digest
     Digest::of_bytes(format!("{:?} {:?} {default_branch:?}", settings.branches, settings.rules).as_bytes())
 }
 
-/// Points `HEAD` of a repository whose default branch does not exist at upstream's, if that has come, or at the
-/// branch that most likely is meant.
-fn settle_head(repository: &Repository, head: Option<&RefName>, far: &Advertisement) -> Result<(), RunError> {
+/// Points `HEAD` of a repository that had no branches at upstream's default branch, if that has come, or at the one
+/// that most likely is meant. A `HEAD` that was chosen before stays, unless its branch does not exist.
+fn settle_head(
+    repository: &Repository,
+    head: Option<&RefName>,
+    before: &Refs,
+    far: &Advertisement,
+) -> Result<(), RunError> {
     let branches = repository.read_refs(&[RefName::HEADS])?;
-    if head.is_some_and(|head| branches.contains_key(head)) {
-        return Ok(());
+    let fresh = !before.keys().any(|name| name.as_branch().is_some());
+    let chosen = head.filter(|_| !fresh).cloned();
+    let likely = chosen.into_iter().chain(far.head.clone()).chain(["main", "master"].map(RefName::branch));
+    let found = likely.chain(branches.keys().cloned()).find(|branch| branches.contains_key(branch));
+    match found.filter(|found| head != Some(found)) {
+        Some(branch) => Ok(repository.set_head(&branch)?),
+        None => Ok(()),
     }
-    let likely = far.head.iter().cloned().chain(["main", "master"].map(RefName::branch));
-    let chosen = likely.chain(branches.keys().cloned()).find(|branch| branches.contains_key(branch));
-    Ok(chosen.map_or(Ok(()), |branch| repository.set_head(&branch))?)
 }

@@ -37,10 +37,10 @@ impl BranchRegex {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadBranchRegex {
     /// Longer than [`BranchRegex::LONGEST`].
-    #[error("the branch expression has {0} characters; at most {max} are accepted", max = BranchRegex::LONGEST)]
+    #[error("The branch expression has {0} characters; at most {max} are accepted.", max = BranchRegex::LONGEST)]
     TooLong(usize),
     /// Not an expression in RE2 syntax.
-    #[error("the branch expression is not valid: {0}")]
+    #[error("The branch expression is not valid: {0}.")]
     Syntax(String),
 }
 

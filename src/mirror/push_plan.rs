@@ -18,10 +18,14 @@ pub struct PushRules<'a> {
 /// What a push will do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushPlan {
-    /// The changes, each with the value the far side advertised.
+    /// The changes, each with the value the far side advertised, in the order in which they are to be made: deletions,
+    /// which make room (`x` for `x/y`); the default branch, which a new far repository may take for its own default;
+    /// and all others.
     pub changes: Vec<RefChange>,
     /// Refs that somebody else moved on the far side, and which are not overwritten.
     pub diverged: Vec<RefName>,
+    /// Whether, because of those, changes that could be made are not.
+    pub held_back: bool,
 }
 
 /// Plans a push.
@@ -67,8 +71,11 @@ pub fn plan<A: Ancestry>(
         }
     }
     if rules.on_divergence == OnDivergence::Fail && !plan.diverged.is_empty() {
+        plan.held_back = !plan.changes.is_empty();
         plan.changes.clear();
     }
+    let is_default = |name: &RefName| rules.default_branch.is_some() && name.as_branch() == rules.default_branch;
+    plan.changes.sort_by_key(|change| (change.new.is_some(), !is_default(&change.name)));
     Ok(plan)
 }
 
@@ -123,7 +130,17 @@ mod tests {
             far: &[("refs/heads/main", 6), ("refs/heads/merged", 4), ("refs/heads/theirs", 5), ("refs/pull/1/head", 4)],
             ..BASE
         };
-        assert_eq!(push(&case).0, ["refs/heads/main", "+refs/heads/new", "+refs/tags/v2", "-refs/heads/merged"]);
+        assert_eq!(push(&case).0, ["-refs/heads/merged", "refs/heads/main", "+refs/heads/new", "+refs/tags/v2"]);
+    }
+
+    #[test]
+    fn deletions_make_room_first_and_the_default_branch_goes_before_the_others() {
+        let case = Case {
+            local: &[("refs/heads/a", 8), ("refs/heads/main", 8), ("refs/heads/x/y", 8)],
+            far: &[("refs/heads/x", 4)],
+            ..BASE
+        };
+        assert_eq!(push(&case).0, ["-refs/heads/x", "+refs/heads/main", "+refs/heads/a", "+refs/heads/x/y"]);
     }
 
     #[test]
@@ -181,6 +198,6 @@ mod tests {
             far: &[("refs/heads/gone", 4), ("refs/tags/gone", 4)],
             ..BASE
         };
-        assert_eq!(push(&case).0, ["+refs/heads/main", "+refs/tags/v1", "-refs/tags/gone"]);
+        assert_eq!(push(&case).0, ["-refs/tags/gone", "+refs/heads/main", "+refs/tags/v1"]);
     }
 }

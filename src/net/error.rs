@@ -1,4 +1,5 @@
-//! Everything that can go wrong on the way to another machine, in words for the mirror's owner.
+//! Everything that can go wrong on the way to another machine, in words for the mirror's owner. `docs/messages.md` lists
+//! them.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,7 +13,7 @@ use super::Forbidden;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
     /// The name, or one of the addresses behind it, may not be reached.
-    #[error("{kind} ({host})")]
+    #[error("{kind} ({host}).")]
     Forbidden {
         /// The host asked for.
         host: String,
@@ -20,19 +21,19 @@ pub enum NetError {
         kind: Forbidden,
     },
     /// No address behind the name.
-    #[error("could not resolve host {host}")]
+    #[error("Could not resolve host {host}.")]
     Unresolved {
         /// The host asked for.
         host: String,
     },
     /// Nobody listens there.
-    #[error("connection to {authority} refused")]
+    #[error("Could not connect to {authority}: connection refused.")]
     Refused {
         /// `host:port`.
         authority: String,
     },
     /// The connect limit passed.
-    #[error("no connection to {authority} within {}", format_duration(*limit))]
+    #[error("Could not connect to {authority} within {}.", format_duration(*limit))]
     ConnectTimeout {
         /// `host:port`.
         authority: String,
@@ -40,7 +41,7 @@ pub enum NetError {
         limit: Duration,
     },
     /// No route, and the like.
-    #[error("could not connect to {authority}: {reason}")]
+    #[error("Could not connect to {authority}: {reason}.")]
     Unreachable {
         /// `host:port`.
         authority: String,
@@ -48,7 +49,7 @@ pub enum NetError {
         reason: String,
     },
     /// The TLS handshake failed.
-    #[error("no secure connection to {authority}: {reason}")]
+    #[error("Could not connect securely to {authority}: {reason}.")]
     Tls {
         /// `host:port`.
         authority: String,
@@ -56,7 +57,7 @@ pub enum NetError {
         reason: String,
     },
     /// The stall limit passed without a byte in either direction.
-    #[error("{authority} accepted the connection but sent nothing for {}", format_duration(*limit))]
+    #[error("The server {authority} accepted the connection but sent nothing for {}.", format_duration(*limit))]
     Stalled {
         /// `host:port`.
         authority: String,
@@ -64,7 +65,7 @@ pub enum NetError {
         limit: Duration,
     },
     /// The connection ended before its time.
-    #[error("the connection to {authority} broke: {reason}")]
+    #[error("The connection to {authority} broke: {reason}.")]
     Broken {
         /// `host:port`.
         authority: String,
@@ -72,7 +73,7 @@ pub enum NetError {
         reason: String,
     },
     /// The whole run's limit passed.
-    #[error("the run took longer than {} and was ended while talking to {authority}", format_duration(*limit))]
+    #[error("The run took longer than {} and was ended while talking to {authority}.", format_duration(*limit))]
     DeadlinePassed {
         /// `host:port`.
         authority: String,
@@ -80,35 +81,37 @@ pub enum NetError {
         limit: Duration,
     },
     /// Somebody stopped the run.
-    #[error("the run was cancelled")]
+    #[error("The run was cancelled.")]
     Cancelled,
     /// 401 with a login.
-    #[error("HTTP 401: {host} refused the user name or password")]
+    #[error("HTTP 401: {host} refused the user name or password.")]
     LoginRefused {
         /// The host.
         host: String,
     },
     /// 401 without a login.
-    #[error("HTTP 401: {host} asks for a user name and password, and the mirror has none")]
+    #[error("HTTP 401: {host} asks for a user name and password, and the mirror has none.")]
     LoginNeeded {
         /// The host.
         host: String,
     },
     /// 403.
-    #[error("HTTP 403: {host} does not let this user do that")]
+    #[error("HTTP 403: {host} does not let this user do that.")]
     AccessDenied {
         /// The host.
         host: String,
     },
     /// 404 or 410.
-    #[error("repository not found (HTTP {status})")]
+    #[error("HTTP {status}: {host} has no such repository, or does not show it to this user.")]
     NotFound {
+        /// The host.
+        host: String,
         /// The status.
         status: u16,
     },
     /// 3xx.
     #[error(
-        "{host} redirected to {to} (HTTP {status}), and redirects are not followed; use that address in the mirror's URL"
+        "HTTP {status}: {host} redirects to {to}, and redirects are not followed; use that address in the mirror's URL."
     )]
     Redirected {
         /// The host.
@@ -119,7 +122,7 @@ pub enum NetError {
         to: String,
     },
     /// Any other status that is no success.
-    #[error("{host} answered HTTP {status}{}", reason.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    #[error("HTTP {status}: {host} did not do what was asked ({}).", reason.as_deref().unwrap_or("it gave no reason"))]
     Status {
         /// The host.
         host: String,
@@ -129,7 +132,7 @@ pub enum NetError {
         reason: Option<String>,
     },
     /// A success that is no git.
-    #[error("{host} did not answer like a git server (content type {content_type})")]
+    #[error("The server {host} did not answer like a git server (content type {content_type}).")]
     NotGit {
         /// The host.
         host: String,
@@ -137,13 +140,13 @@ pub enum NetError {
         content_type: String,
     },
     /// More than we are ready to hold.
-    #[error("{host} sent a longer answer than is accepted")]
+    #[error("The server {host} sent a longer answer than is accepted.")]
     TooLarge {
         /// The host.
         host: String,
     },
     /// The HTTP client could not be built.
-    #[error("the HTTP client could not be set up: {0} (are the system's CA certificates installed?)")]
+    #[error("The HTTP client could not be set up: {0} (are the system's CA certificates installed?).")]
     Setup(String),
 }
 

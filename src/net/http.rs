@@ -67,9 +67,13 @@ impl Session {
             StatusCode::UNAUTHORIZED if self.credentials().is_some() => return Err(NetError::LoginRefused { host }),
             StatusCode::UNAUTHORIZED => return Err(NetError::LoginNeeded { host }),
             StatusCode::FORBIDDEN => return Err(NetError::AccessDenied { host }),
-            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(NetError::NotFound { status: status.as_u16() }),
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                return Err(NetError::NotFound { host, status: status.as_u16() });
+            }
             _ if status.is_redirection() => {
-                let to = mask(&header(LOCATION).unwrap_or("nowhere".into()), self.credentials());
+                let to = header(LOCATION).unwrap_or("nowhere".into());
+                // The repository is meant, not the list of its refs.
+                let to = mask(to.split("/info/refs").next().unwrap_or_default(), self.credentials());
                 return Err(NetError::Redirected { host, status: status.as_u16(), to: printable(&to) });
             }
             _ => {

@@ -21,21 +21,21 @@ pub struct RemoteUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Neither `http://` nor `https://`.
-    #[error("the URL is invalid: only http:// and https:// addresses are accepted")]
+    #[error("The URL is invalid: only http:// and https:// addresses are accepted.")]
     Scheme,
     /// No host, a bad port, a bad name.
-    #[error("the URL is invalid: {0}")]
+    #[error("The URL is invalid: {0}.")]
     Malformed(String),
     /// Line breaks and the like.
-    #[error("the URL is invalid: it holds a control character")]
+    #[error("The URL is invalid: it holds a control character.")]
     ControlCharacter,
     /// A part that git has no use for.
     #[error(
-        "the URL is invalid: a query (?) or fragment (#) is not accepted; write %3F or %23 if it is part of the path"
+        "The URL is invalid: a query (?) or fragment (#) is not accepted; write %3F or %23 if it is part of the path."
     )]
     QueryOrFragment,
     /// Percent-encoding that does not end in readable text.
-    #[error("the URL is invalid: the user name or password is not valid percent-encoded text")]
+    #[error("The URL is invalid: the user name or password is not valid percent-encoded text.")]
     Credentials,
 }
 

@@ -37,6 +37,15 @@ struct Others {
     serve: HashMap<String, Instant>,
 }
 
+impl Others {
+    /// These queues are served now; those that were within the grace still count.
+    fn saw(&mut self, served: HashSet<String>, now: Instant, grace: Duration) {
+        self.serve.retain(|_, seen| now.duration_since(*seen) < grace);
+        self.serve.extend(served.into_iter().map(|queue| (queue, now)));
+        self.looked = Some(now);
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Pause {
     until: Instant,
@@ -60,10 +69,7 @@ impl Foreign {
         let mut others = self.others.lock().await;
         if others.looked.is_none_or(|looked| looked.elapsed() > LOOK_AGAIN) {
             let served = processes::queues_of_others(&self.redis).await?;
-            let now = Instant::now();
-            others.serve.retain(|_, seen| seen.elapsed() < self.grace);
-            others.serve.extend(served.into_iter().map(|queue| (queue, now)));
-            others.looked = Some(now);
+            others.saw(served, Instant::now(), self.grace);
         }
         Ok(others.serve.contains_key(queue) || self.started.elapsed() < self.grace)
     }
@@ -105,5 +111,22 @@ impl Foreign {
 
     fn shared(&self) -> MutexGuard<'_, HashMap<Arc<str>, Pause>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_counts_as_served_for_the_grace_after_its_process_has_gone() {
+        const GRACE: Duration = Duration::from_mins(2);
+        let (mut others, start) = (Others::default(), Instant::now());
+        let queues = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        others.saw(queues(&["a", "b"]), start, GRACE);
+        others.saw(queues(&["b"]), start + LOOK_AGAIN, GRACE);
+        assert!(others.serve.contains_key("a") && others.serve.contains_key("b"));
+        others.saw(queues(&[]), start + GRACE, GRACE);
+        assert!(!others.serve.contains_key("a") && others.serve.contains_key("b"));
     }
 }

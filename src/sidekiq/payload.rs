@@ -35,7 +35,13 @@ pub enum Malformed {
     /// It parses, but as an array, a number or the like.
     #[error("the payload is JSON but not an object")]
     NotAnObject,
+    /// It is nested so deep that Ruby does not read it: its poller would take it for a retry and lose it.
+    #[error("the payload is nested deeper than {NESTING} levels")]
+    TooDeep,
 }
+
+/// How deep Ruby's parser goes.
+const NESTING: usize = 100;
 
 impl Payload {
     /// Finds the members in `bytes`.
@@ -43,6 +49,7 @@ impl Payload {
         let bytes = bytes.into();
         let text = readable(&bytes);
         let members = match members_of(&text) {
+            Ok(_) if nesting(&bytes) > NESTING => return Err(Malformed::TooDeep),
             Ok(members) => members.into(),
             Err(_) if serde_json::from_str::<&RawValue>(&text).is_ok() => return Err(Malformed::NotAnObject),
             Err(_) => return Err(Malformed::NotJson),
@@ -161,6 +168,32 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
         text.extend(std::iter::repeat_n('?', chunk.invalid().len()));
     }
     Cow::Owned(text)
+}
+
+/// How many arrays and objects lie within each other at most. The text is JSON.
+fn nesting(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next()
+                    && *byte != b'"'
+                {
+                    if *byte == b'\\' {
+                        bytes.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn members_of(text: &str) -> Result<Vec<Member>, serde_json::Error> {

@@ -66,6 +66,14 @@ fn what_is_no_object_is_told_from_what_is_no_json() {
     assert!(Payload::parse("[".repeat(1_000_000)).is_err());
 }
 
+#[test]
+fn what_ruby_would_not_read_for_its_depth_is_no_job() {
+    let nested =
+        |depth: usize| format!("{{\"a\":\"[[\\\"{{\",\"x\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    assert!(Payload::parse(nested(100)).is_ok());
+    assert_eq!(Payload::parse(nested(101)).unwrap_err(), Malformed::TooDeep);
+}
+
 /// Text as Ruby's generator writes it, and more: any spelling of numbers, any escapes, any spaces.
 fn value_text() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![

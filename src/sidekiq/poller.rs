@@ -7,7 +7,7 @@ use bytes::Bytes;
 use redis::Script;
 
 use super::clock;
-use super::dead::Bounds;
+use super::dead::{Bounds, legible};
 use super::engine::Engine;
 use super::identity::queue_key;
 use super::payload::Payload;
@@ -46,9 +46,9 @@ static MOVE: LazyLock<Script> = LazyLock::new(|| {
 static BURY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-         redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3])
-         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[4])
+         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
          return 1",
     )
 });
@@ -126,7 +126,8 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
 async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {
     let bounds = Bounds::now(&engine.settings.dead);
     let mut script = BURY.key(set);
-    script.key("dead").arg(&member[..]).arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
+    script.key("dead").arg(&member[..]).arg(&legible(member)[..]);
+    script.arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
     engine.redis.invoke(&script).await
 }
 

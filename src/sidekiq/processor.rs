@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use tracing::{Instrument as _, Span};
 
 use super::clock;
+use super::dead;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
@@ -42,8 +43,8 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
         Ok(payload) => payload,
         Err(malformed) => {
             tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
-            let (outcome, next) =
-                conclude(engine, fetched, Settlement::Dead(fetched.bytes.clone()), Outcome::Malformed).await;
+            let settlement = Settlement::Dead(dead::legible(&fetched.bytes));
+            let (outcome, next) = conclude(engine, fetched, settlement, Outcome::Malformed).await;
             let duration = started.elapsed();
             let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
             engine.observer.job_finished(&report);

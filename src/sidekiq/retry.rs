@@ -32,7 +32,8 @@ pub(super) fn after_failure(
         Some(Value::Number(limit)) if !limit.is_f64() => limit.as_i64().unwrap_or(i64::MAX),
         _ => i64::from(settings.max_retries),
     };
-    let previous: Option<u32> = payload.get("retry_count");
+    // Below zero when somebody has pressed "Retry": that takes one off.
+    let previous: Option<i64> = payload.get("retry_count");
     let count = previous.map_or(0, |count| count.saturating_add(1));
     let timestamp = settings.profile.timestamp(now);
 
@@ -48,8 +49,9 @@ pub(super) fn after_failure(
     }
     let text = edit.finish();
 
-    if i64::from(count) < limit {
-        let delay = f64::from(count).powi(4) + 15.0 + settings.profile.jitter(count);
+    if count < limit {
+        let retries = u32::try_from(count.max(0)).unwrap_or(u32::MAX);
+        let delay = f64::from(retries).powi(4) + 15.0 + settings.profile.jitter(retries);
         Settlement::Retry(text, now + delay)
     } else if payload.get::<bool>("dead") == Some(false) {
         Settlement::Over

@@ -44,6 +44,13 @@ fn a_later_failure_counts_on_and_keeps_the_first_date() {
 }
 
 #[test]
+fn a_job_that_was_sent_off_by_hand_keeps_its_first_date() {
+    let (text, due) = retried(r#"{"retry_count":-1,"failed_at":1.5}"#);
+    assert!(text.starts_with(r#"{"retry_count":0,"failed_at":1.5,"#) && text.contains("retried_at"), "{text}");
+    assert!((NOW + 15.0..NOW + 25.0).contains(&due));
+}
+
+#[test]
 fn the_retry_field_says_how_often() {
     for text in [
         r#"{"retry":true,"retry_count":23}"#,

@@ -102,7 +102,7 @@ pub enum StoreError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     /// A record could not be understood; somebody else wrote it, or a newer version.
-    #[error("the record of mirror {key} is not readable: {problem}")]
+    #[error("The record of mirror {key} is not readable: {problem}.")]
     Unreadable {
         /// The mirror.
         key: MirrorKey,
@@ -113,6 +113,6 @@ pub enum StoreError {
     #[error(transparent)]
     Seal(#[from] redis::SealError),
     /// Others kept changing the record.
-    #[error("mirror {0} is being changed by others all the time; try again")]
+    #[error("Mirror {0} is being changed by others all the time; try again.")]
     Contended(MirrorKey),
 }

@@ -43,18 +43,21 @@ fn what_the_server_refuses_is_told_apart() {
     };
     let failed = |credentials| list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
     let wrong = failed(Some(Credentials::new("mirror", "wrong")));
-    assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password");
-    assert_eq!(failed(None), "HTTP 401: 127.0.0.1 asks for a user name and password, and the mirror has none");
-    assert_eq!(ending(&world, &at("none.git")), "repository not found (HTTP 404)");
+    assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password.");
+    assert_eq!(failed(None), "HTTP 401: 127.0.0.1 asks for a user name and password, and the mirror has none.");
+    assert_eq!(
+        ending(&world, &at("none.git")),
+        "HTTP 404: 127.0.0.1 has no such repository, or does not show it to this user."
+    );
     assert_eq!(
         ending(&world, &at("moved/p.git")),
         format!(
-            "127.0.0.1 redirected to http://*****:*****@127.0.0.1:{port}/elsewhere.git (HTTP 301), and redirects are \
-             not followed; use that address in the mirror's URL"
+            "HTTP 301: 127.0.0.1 redirects to http://*****:*****@127.0.0.1:{port}/elsewhere.git, and redirects are not \
+             followed; use that address in the mirror's URL."
         )
     );
     let page = ending(&world, &at("page/p.git"));
-    assert_eq!(page, "127.0.0.1 did not answer like a git server (content type text/html)");
+    assert_eq!(page, "The server 127.0.0.1 did not answer like a git server (content type text/html).");
 }
 
 #[test]
@@ -66,7 +69,7 @@ fn a_push_without_permission_is_denied() {
         sidemirror::git::push(&sidemirror::git::Libgit2, &world.ours("p.git"), &world.session("p.git"), |_| {
             Ok::<_, sidemirror::git::GitError>(())
         });
-    assert_eq!(pushed.unwrap_err().to_string(), "HTTP 403: 127.0.0.1 does not let this user do that");
+    assert_eq!(pushed.unwrap_err().to_string(), "HTTP 403: 127.0.0.1 does not let this user do that.");
 }
 
 #[test]
@@ -74,22 +77,25 @@ fn what_cannot_be_reached_is_told_apart() {
     let world = World::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let refused = ending(&world, &format!("http://127.0.0.1:{free}/p.git"));
-    assert_eq!(refused, format!("connection to 127.0.0.1:{free} refused"));
+    assert_eq!(refused, format!("Could not connect to 127.0.0.1:{free}: connection refused."));
     let unknown = ending(&world, "http://no-such-host.invalid/p.git");
-    assert_eq!(unknown, "could not resolve host no-such-host.invalid");
+    assert_eq!(unknown, "Could not resolve host no-such-host.invalid.");
     let not_tls = ending(&world, &format!("https://127.0.0.1:{}/p.git", world.server.port));
-    assert!(not_tls.starts_with(&format!("no secure connection to 127.0.0.1:{}: ", world.server.port)), "{not_tls}");
+    assert!(
+        not_tls.starts_with(&format!("Could not connect securely to 127.0.0.1:{}: ", world.server.port)),
+        "{not_tls}"
+    );
 }
 
 #[test]
 fn a_private_address_is_refused_by_number_and_by_name() {
     let world = World::with(DoorSettings::default());
     for (host, words) in [
-        ("127.0.0.1", "Requests to loopback addresses are not allowed (127.0.0.1)"),
-        ("[::1]", "Requests to loopback addresses are not allowed ([::1])"),
-        ("localhost", "Requests to loopback addresses are not allowed (localhost)"),
-        ("10.0.0.1", "Requests to the local network are not allowed (10.0.0.1)"),
-        ("169.254.169.254", "Requests to the link local network are not allowed (169.254.169.254)"),
+        ("127.0.0.1", "Requests to loopback addresses are not allowed (127.0.0.1)."),
+        ("[::1]", "Requests to loopback addresses are not allowed ([::1])."),
+        ("localhost", "Requests to loopback addresses are not allowed (localhost)."),
+        ("10.0.0.1", "Requests to the local network are not allowed (10.0.0.1)."),
+        ("169.254.169.254", "Requests to the link local network are not allowed (169.254.169.254)."),
     ] {
         assert_eq!(ending(&world, &format!("http://{host}/p.git")), words);
     }
@@ -103,7 +109,7 @@ fn a_silent_server_costs_the_stall_limit() {
     let port = hostile(move |connection| held.lock().unwrap().push(connection));
     let begun = Instant::now();
     let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
-    assert_eq!(text, format!("127.0.0.1:{port} accepted the connection but sent nothing for 1s"));
+    assert_eq!(text, format!("The server 127.0.0.1:{port} accepted the connection but sent nothing for 1s."));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
@@ -119,7 +125,7 @@ fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
     });
     let begun = Instant::now();
     let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
-    assert_eq!(text, format!("127.0.0.1:{port} accepted the connection but sent nothing for 1s"));
+    assert_eq!(text, format!("The server 127.0.0.1:{port} accepted the connection but sent nothing for 1s."));
     assert!(begun.elapsed() < Duration::from_millis(1900), "{:?}", begun.elapsed());
 }
 
@@ -133,7 +139,7 @@ fn an_answer_that_breaks_off_is_no_answer() {
         let _ = connection.write_all(format!("{head}{kind}001e# service=git-upload-pack\n0000").as_bytes());
     });
     let text = ending(&world, &format!("http://127.0.0.1:{port}/p.git"));
-    assert!(text.starts_with(&format!("the connection to 127.0.0.1:{port} broke: ")), "{text}");
+    assert!(text.starts_with(&format!("The connection to 127.0.0.1:{port} broke: ")), "{text}");
 }
 
 #[test]
@@ -172,7 +178,7 @@ fn cancelling_ends_a_wait_at_once() {
         (Instant::now(), held)
     });
     let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
-    assert_eq!(text, "the run was cancelled");
+    assert_eq!(text, "The run was cancelled.");
     let (asked, _held) = canceller.join().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
@@ -189,7 +195,7 @@ fn the_run_ends_at_its_deadline() {
         world.door.session(url, None, deadline, CancellationToken::new())
     };
     let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
-    assert_eq!(text, format!("the run took longer than 300ms and was ended while talking to 127.0.0.1:{port}"));
+    assert_eq!(text, format!("The run took longer than 300ms and was ended while talking to 127.0.0.1:{port}."));
 }
 
 #[test]
@@ -206,7 +212,7 @@ fn a_download_that_is_cancelled_leaves_nothing() {
         let wanted = upstream.advertisement().refs.clone();
         upstream.download(&wanted, &sidemirror::git::Progress::default())
     });
-    assert_eq!(text.unwrap_err().to_string(), "the run was cancelled");
+    assert_eq!(text.unwrap_err().to_string(), "The run was cancelled.");
     world.assert_sound(&ours);
     assert_eq!(std::fs::read_dir(ours.path().join("objects/pack")).unwrap().count(), 0);
     mirror(&ours, &world.session("p.git")).unwrap();
@@ -221,5 +227,5 @@ fn no_more_is_read_than_the_reader_is_ready_for() {
         answer.limited(limit).read_to_end(&mut Vec::new())
     };
     assert_eq!(read(5).unwrap(), 5);
-    assert_eq!(read(4).unwrap_err().to_string(), "127.0.0.1 sent a longer answer than is accepted");
+    assert_eq!(read(4).unwrap_err().to_string(), "The server 127.0.0.1 sent a longer answer than is accepted.");
 }

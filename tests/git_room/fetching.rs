@@ -152,7 +152,7 @@ fn a_commit_without_its_tree_is_refused_and_leaves_nothing() {
     let ours = world.ours("p.git");
     let session = world.session_to(&format!("http://127.0.0.1:{port}/p.git"), CancellationToken::new());
     let refused = mirror(&ours, &session).unwrap_err().to_string();
-    assert!(refused.starts_with("the remote sent unusable objects: incomplete history: "), "{refused}");
+    assert!(refused.starts_with("The remote sent unusable objects: incomplete history: "), "{refused}");
     assert!(refused.contains(&tree[..7]), "{refused}");
     assert!(world.try_git(ours.path(), &["cat-file", "-e", &commit], "").is_none());
     assert!(world.refs(ours.path()).is_empty());
@@ -170,8 +170,8 @@ fn a_tree_with_a_git_folder_in_it_is_refused() {
     world.git(&upstream, &["update-ref", "refs/heads/main", &commit]);
     let ours = world.ours("p.git");
     let refused = mirror(&ours, &world.session("evil.git")).unwrap_err().to_string();
-    assert!(refused.starts_with("the remote sent unusable objects: tree "), "{refused}");
-    assert!(refused.ends_with("holds an entry named \".GIT\""), "{refused}");
+    assert!(refused.starts_with("The remote sent unusable objects: tree "), "{refused}");
+    assert!(refused.ends_with("holds an entry named \".GIT\"."), "{refused}");
     assert!(world.try_git(ours.path(), &["cat-file", "-e", &commit], "").is_none());
     world.assert_sound(&ours);
 }

@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sidemirror::net::Session;
@@ -11,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::world::World;
 
 /// Answers one request with `answer` at once (if there is one) and tells all that it was sent.
-fn listening(answer: &'static str) -> (u16, JoinHandle<Vec<u8>>) {
+/// Says when it has heard the beginning.
+fn listening(answer: &'static str) -> (u16, Receiver<()>, JoinHandle<Vec<u8>>) {
+    let (begun, hearing) = std::sync::mpsc::channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard = std::thread::spawn(move || {
@@ -19,6 +23,7 @@ fn listening(answer: &'static str) -> (u16, JoinHandle<Vec<u8>>) {
         let mut heard = vec![0; 1024];
         let read = connection.read(&mut heard).unwrap();
         heard.truncate(read);
+        let _ = begun.send(());
         if !answer.is_empty() {
             connection.write_all(answer.as_bytes()).unwrap();
             connection.shutdown(Shutdown::Write).unwrap();
@@ -26,7 +31,7 @@ fn listening(answer: &'static str) -> (u16, JoinHandle<Vec<u8>>) {
         let _ = connection.read_to_end(&mut heard);
         heard
     });
-    (port, heard)
+    (port, hearing, heard)
 }
 
 fn session(world: &World, port: u16) -> Session {
@@ -36,9 +41,11 @@ fn session(world: &World, port: u16) -> Session {
 #[test]
 fn an_abandoned_upload_never_looks_complete() {
     let world = World::new();
-    let (port, heard) = listening("");
+    let (port, hearing, heard) = listening("");
     let mut upload = session(&world, port).upload("/x", "text/plain", "text/plain").unwrap();
     upload.write(Bytes::from_static(b"half of it")).unwrap();
+    // Before that it would be no upload yet.
+    hearing.recv_timeout(Duration::from_secs(20)).unwrap();
     drop(upload);
     let heard = String::from_utf8(heard.join().unwrap()).unwrap();
     assert!(!heard.contains("\r\n0\r\n"), "{heard}");
@@ -47,14 +54,15 @@ fn an_abandoned_upload_never_looks_complete() {
 #[test]
 fn what_the_server_answers_in_the_middle_is_what_the_writer_hears() {
     let world = World::new();
-    let (port, heard) = listening("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let (port, _, heard) =
+        listening("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let mut upload = session(&world, port).upload("/x", "text/plain", "text/plain").unwrap();
     let refused = loop {
         if let Err(error) = upload.write(Bytes::from(vec![0; 64 * 1024])) {
             break error.to_string();
         }
     };
-    assert_eq!(refused, "127.0.0.1 answered HTTP 413 (Payload Too Large)");
+    assert_eq!(refused, "HTTP 413: 127.0.0.1 did not do what was asked (Payload Too Large).");
     drop(upload);
     drop(heard);
 }

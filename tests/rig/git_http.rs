@@ -96,6 +96,11 @@ impl GitServer {
         self.url(&format!("redirect/{path}"))
     }
 
+    /// A URL that answers with a page for people.
+    pub fn page_url(&self) -> String {
+        self.url("page/project.git")
+    }
+
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -169,6 +174,7 @@ http {{
     keepalive_requests 100000;
     server {{
         listen 127.0.0.1:{port} backlog=1024;
+        location /page/ {{ default_type text/html; return 200 "<html>a project</html>"; }}
         location ~ ^/redirect(/.*)$ {{ return 301 http://127.0.0.1:{port}$1$is_args$args; }}
         location / {{
             auth_basic "git";

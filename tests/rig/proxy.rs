@@ -31,6 +31,8 @@ struct State {
     held: usize,
     accepted: usize,
     most_at_once: usize,
+    /// Connections are cut when the server has answered so many bytes more.
+    cut_after: Option<usize>,
     /// A connection that sends this gets no answer any more.
     losing_after: Option<Vec<u8>>,
     lost_bytes: usize,
@@ -122,6 +124,12 @@ impl Proxy {
         self.shared.lock().lost_bytes
     }
 
+    /// Cuts the connection over which the server answers the last of so many bytes from now on, in the middle of
+    /// what it says; once.
+    pub fn cut_after(&self, bytes: usize) {
+        self.shared.lock().cut_after = Some(bytes);
+    }
+
     /// Closes all connections that are open now.
     pub fn cut(&self) {
         self.shared.lock().links.iter().for_each(Link::cut);
@@ -167,6 +175,13 @@ impl State {
         {
             link.loses_replies = true;
         }
+    }
+
+    /// Whether an answer of this length is where the connection is to be cut.
+    fn is_cut_by(&mut self, length: usize) -> bool {
+        let Some(left) = self.cut_after else { return false };
+        self.cut_after = left.checked_sub(length);
+        self.cut_after.is_none()
     }
 
     /// Closes the gate behind this much of an answer, if it is the last that may pass.
@@ -234,6 +249,7 @@ fn pass_on(number: usize, direction: Direction, mut from: TcpStream, mut to: Tcp
                 state.notice_request(number, bytes);
                 false
             }
+            Direction::ToClient if state.is_cut_by(length) => break,
             Direction::ToClient => {
                 state.notice_answer(length);
                 state.loses_reply(number, length)

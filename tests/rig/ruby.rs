@@ -15,12 +15,15 @@ const PRELUDE: &str = "require 'json'\nRedis.silence_deprecations = true\n";
 /// How long a worker may finish its jobs after TERM before it gives them back, in seconds.
 const TIMEOUT: &str = "5";
 
-/// Runs a script with Sidekiq loaded and returns the value of its last expression.
+/// Runs a script with Sidekiq and its API loaded and returns the value of its last expression.
 ///
 /// A string in that value must be UTF-8; a script that looks at bytes hands over their `unpack1("H*")`.
 pub fn eval(redis_url: &str, script: &str) -> Value {
     let program = format!("{PRELUDE}value = begin\n{script}\nend\nputs JSON.generate(value)");
-    let output = ruby("ruby", redis_url).args(["-rsidekiq", "-e", &program]).output().expect("ruby can be started");
+    let output = ruby("ruby", redis_url)
+        .args(["-rsidekiq", "-rsidekiq/api", "-e", &program])
+        .output()
+        .expect("ruby can be started");
     let printed = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "a Ruby script failed:\n{script}\n{complaint}");

@@ -69,6 +69,11 @@ impl Worker {
     /// Asks it to end, waits until it has, and returns how.
     pub fn terminate(&mut self) -> ExitStatus {
         self.process.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits until it has ended by what somebody else asked of it, and returns how.
+    pub fn wait(&mut self) -> ExitStatus {
         self.process.wait(TERMINATION)
     }
 

@@ -109,10 +109,7 @@ impl Heard {
 
 fn failure(session: &Session, error: &git2::Error, heard: &Heard) -> GitError {
     match explained(session, error) {
-        GitError::Protocol(reason) => {
-            let text = tidy(session, &heard.text.borrow());
-            GitError::PushFailed(if text.is_empty() { reason } else { format!("{reason}\n{text}") })
-        }
+        GitError::Protocol(reason) => GitError::PushFailed { reason, remote_text: tidy(session, &heard.text.borrow()) },
         cause => cause,
     }
 }

@@ -33,7 +33,7 @@ pub enum SealError {
     #[error("does not hold 32 bytes in base64")]
     BadKey,
     /// Sealed with another key.
-    #[error("the password was sealed with key {sealed_with}, but the configured key is {configured}")]
+    #[error("The password was sealed with key {sealed_with}, but the configured key is {configured}.")]
     OtherKey {
         /// The id of the key it was sealed with.
         sealed_with: String,
@@ -41,7 +41,7 @@ pub enum SealError {
         configured: String,
     },
     /// Damaged, or moved here from another mirror.
-    #[error("the sealed password is damaged, or was given for another mirror or host")]
+    #[error("The sealed password is damaged, or was given for another mirror or host.")]
     Damaged,
 }
 

@@ -1,0 +1,186 @@
+//! The page and the code say the same: every text that can be made is listed, and every one that is listed can be made.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use sidemirror::git::GitError;
+use sidemirror::jobs::{RunError, Shortfall};
+use sidemirror::mirror::branches::BadBranchRegex;
+use sidemirror::mirror::record::{MirrorId, MirrorKey};
+use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
+use sidemirror::net::{Forbidden, NetError, UrlError};
+use sidemirror::store::StoreError;
+use sidemirror::store::redis::SealError;
+
+use crate::messages::{all, listed};
+
+/// Makes one of each variant, and does not compile while one is missing.
+macro_rules! one_of_each {
+    ($kind:ident: $($variant:ident $(($($value:expr),*))? $({$($field:ident: $given:expr),*})?;)*) => {{
+        #[allow(dead_code, reason = "only the compiler reads it: it knows whether a variant is missing")]
+        fn complete(error: &$kind) {
+            match error {
+                $($kind::$variant { .. } => {})*
+            }
+        }
+        vec![$($kind::$variant $(($($value),*))? $({$($field: $given),*})?.to_string()),*]
+    }};
+}
+
+fn host() -> String {
+    "git.example.org".to_owned()
+}
+
+fn authority() -> String {
+    "git.example.org:443".to_owned()
+}
+
+fn reason() -> String {
+    "for some reason".to_owned()
+}
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn of_the_network() -> Vec<String> {
+    let mut texts = one_of_each!(NetError:
+        Forbidden { host: host(), kind: Forbidden::Loopback };
+        Unresolved { host: host() };
+        Refused { authority: authority() };
+        ConnectTimeout { authority: authority(), limit: LIMIT };
+        Unreachable { authority: authority(), reason: reason() };
+        Tls { authority: authority(), reason: reason() };
+        Stalled { authority: authority(), limit: LIMIT };
+        Broken { authority: authority(), reason: reason() };
+        DeadlinePassed { authority: authority(), limit: LIMIT };
+        Cancelled;
+        LoginRefused { host: host() };
+        LoginNeeded { host: host() };
+        AccessDenied { host: host() };
+        NotFound { host: host(), status: 404 };
+        Redirected { host: host(), status: 301, to: "https://example.org/p.git".to_owned() };
+        Status { host: host(), status: 503, reason: None };
+        NotGit { host: host(), content_type: "text/html".to_owned() };
+        TooLarge { host: host() };
+        Setup(reason());
+    );
+    let kinds = one_of_each!(Forbidden:
+        Loopback; LocalNetwork; LinkLocal; SharedAddress; Unspecified; Broadcast; Multicast; Reserved;
+    );
+    texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
+    texts.extend(one_of_each!(UrlError:
+        Scheme; Malformed(reason()); ControlCharacter; QueryOrFragment; Credentials;
+    ));
+    texts
+}
+
+fn of_git() -> Vec<String> {
+    let name = || "group/project.git".to_owned();
+    one_of_each!(GitError:
+        Net(NetError::Cancelled);
+        Locked { holder: "another run".to_owned(), waited: LIMIT };
+        BadPath { name: name(), reason: "for some reason" };
+        NotARepository { name: name() };
+        NotOurs { name: name() };
+        Corrupt(reason());
+        BadObjects(reason());
+        Protocol(reason());
+        PushFailed { reason: reason(), remote_text: "a hook's words\nin two lines".to_owned() };
+        BadName(name());
+        NotWritten { name: RefName::branch("x"), reason: reason() };
+        Setup(reason());
+        Io { action: "write a file", source: io::Error::other("disk full") };
+        Library { action: "read the refs", source: git2::Error::from_str("damaged") };
+    )
+}
+
+fn of_a_run() -> Vec<String> {
+    let mut texts = one_of_each!(RunError:
+        Url(UrlError::Scheme);
+        Git(GitError::Corrupt(reason()));
+        Branches(BadBranchRegex::TooLong(300));
+        Store(StoreError::Seal(SealError::Damaged));
+        Incomplete(everything_undone());
+        NothingToPush("group/project.git".to_owned());
+        UnderWay;
+        Superseded;
+        Interrupted;
+        Broken(reason());
+        Redis(unreachable_redis());
+    );
+    texts.pop();
+    texts.extend(one_of_each!(BadBranchRegex: TooLong(300); Syntax(reason());));
+    let key = MirrorKey::pull(MirrorId(7));
+    texts.extend([
+        StoreError::Unreadable { key, problem: reason() }.to_string(),
+        StoreError::Contended(key).to_string(),
+        SealError::OtherKey { sealed_with: "12ab".to_owned(), configured: "34cd".to_owned() }.to_string(),
+    ]);
+    texts.extend(ABANDONED.map(|(_, text)| text.to_owned()));
+    texts
+}
+
+/// What is written about runs that nobody will end, and where.
+const ABANDONED: [(&str, &str); 4] = [
+    ("src/jobs/run.rs", "The mirror was disabled before its run began."),
+    ("src/scheduler.rs", "The run ended without a result: its process died."),
+    ("src/scheduler.rs", "Stuck in scheduled for too long: its job was lost."),
+    ("src/scheduler.rs", "The job could not be put into its queue."),
+];
+
+#[test]
+fn what_is_written_about_abandoned_runs_is_in_the_source() {
+    for (file, text) in ABANDONED {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        assert!(source.contains(&format!("\"{text}\"")), "{text} in {file}");
+    }
+}
+
+/// What Redis itself says is not in the table, but in the text below it.
+fn unreachable_redis() -> sidemirror::connections::RedisError {
+    let source = redis::RedisError::from(io::Error::other("gone"));
+    sidemirror::connections::RedisError::Command { server: "localhost:6379/0".into(), source }
+}
+
+fn everything_undone() -> Shortfall {
+    let id: ObjectId = "1".repeat(40).parse().unwrap();
+    let refused = [
+        RefChange::create(RefName::branch("new"), id),
+        RefChange::update(RefName::tag("moved"), id, id),
+        RefChange::delete(RefName::branch("gone"), id),
+    ];
+    Shortfall {
+        default_branch: Some("main".to_owned()),
+        diverged: vec![RefName::branch("main"), RefName::tag("v1")],
+        held_back: true,
+        refused: refused.map(|change| RefOutcome { change, result: Err(reason()) }).to_vec(),
+        remote_text: "a hook's words".to_owned(),
+    }
+}
+
+#[test]
+fn every_text_is_listed_and_every_listed_text_is_one() {
+    let made: BTreeSet<&str> =
+        [of_the_network(), of_git(), of_a_run()].concat().iter().flat_map(|text| listed(text)).collect();
+    let listed: BTreeSet<&str> = all().collect();
+    assert_eq!(made, listed);
+}
+
+#[test]
+fn every_text_is_a_sentence() {
+    for text in [of_the_network(), of_git(), of_a_run()].concat() {
+        assert!(text.starts_with(|first: char| first.is_uppercase()), "{text}");
+        assert!(text.ends_with('.') || text.contains("The remote said:"), "{text}");
+        assert!(!text.contains(".."), "{text}");
+    }
+}
+
+#[test]
+fn a_text_names_a_hundred_refs_and_counts_the_others() {
+    let diverged = (0..250).map(|number| RefName::branch(&format!("b{number:03}"))).collect();
+    let text = Shortfall { diverged, ..Shortfall::default() }.to_string();
+    assert!(text.contains("refs/heads/b099\nand 150 more") && !text.contains("b100"), "{text}");
+    listed(&text);
+}

@@ -1,0 +1,14 @@
+# What Sidekiq's "Busy" page shows: the processes, and what each of their threads is doing.
+{
+  "processes" => Sidekiq::ProcessSet.new.map do |process|
+    fields = %w[hostname pid started_at queues concurrency busy beat quiet rss rtt_us].to_h { |key| [key, process[key]] }
+    fields.merge("identity" => process.identity, "tag" => process.tag, "labels" => process.labels,
+                 "stopping" => process.stopping?)
+  end,
+  "concurrency" => Sidekiq::ProcessSet.new.total_concurrency,
+  "work" => Sidekiq::Workers.new.map do |process, thread, work|
+    job = Sidekiq::JobRecord.new(work["payload"])
+    { "process" => process, "thread" => thread, "queue" => work["queue"], "run_at" => work["run_at"],
+      "class" => job.display_class, "jid" => job.jid }
+  end
+}

@@ -1,0 +1,42 @@
+# A forge's own Sidekiq. It runs RailsJob, still has workers for mirrors, and writes down the bytes of each job it takes
+# and which it has run. RailsJobs of a number below 0 wait until the gate is open.
+
+module KeepBytes
+  def process(work)
+    Sidekiq.redis { |redis| redis.rpush("taken", work.job) }
+    super
+  end
+end
+Sidekiq::Processor.prepend(KeepBytes)
+
+def ran(list, what)
+  Sidekiq.redis { |redis| redis.rpush(list, what) }
+end
+
+class RailsJob
+  include Sidekiq::Worker
+
+  def perform(number, *)
+    if number < 0
+      ran("at_the_gate", number)
+      sleep 0.01 until Sidekiq.redis { |redis| redis.get("gate") }
+    end
+    ran("rails_jobs_run", number)
+  end
+end
+
+class UpdateMirror
+  include Sidekiq::Worker
+
+  def perform(id)
+    ran("mirrors_run", "pull #{id}")
+  end
+end
+
+class RemoteMirror
+  include Sidekiq::Worker
+
+  def perform(id)
+    ran("mirrors_run", "push #{id}")
+  end
+end
