@@ -41,6 +41,9 @@ pub(crate) fn after_a_kill_another_worker_runs_every_job_beside_its_own() {
     push(&second);
     let other = world.installation.start_worker();
     world.wait_until_runs_hang(120);
+    let mut redis = world.connection();
+    let in_hand = [&killed, &other].map(|worker| jobs::in_hand_of(&mut redis, worker.id()));
+    assert_eq!(in_hand, [100, 20], "the jobs of a living worker are left alone");
 
     killed.kill();
     let died = Instant::now();
