@@ -22,8 +22,12 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>, ConfigError> {
             format!("line {} is an ERB template (<% … %>), which is not evaluated; write the value itself", line + 1);
         return Err(ConfigError::file(path, problem));
     }
-    let content: Option<Value> = serde_saphyr::from_str(&text)
-        .map_err(|error| ConfigError::file(path, format!("is not valid YAML: {}", error.to_string().trim_end())))?;
+    let content: Option<Value> = serde_saphyr::from_str(&text).map_err(|error| {
+        let told = error.to_string();
+        // The first line says what and where; the others show the file, which the reader has.
+        let what = told.lines().next().unwrap_or_default();
+        ConfigError::file(path, format!("is not valid YAML: {}", what.strip_prefix("error: ").unwrap_or(what)))
+    })?;
     match content.map(plain_keys) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
