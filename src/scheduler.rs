@@ -127,7 +127,9 @@ impl Scheduler {
             self.observer.followed();
             return Ok(());
         };
-        self.sweep(minute.started).await?;
+        if let Err(error) = self.sweep(minute.started).await {
+            tracing::warn!(%error, "slots that nobody uses could not be looked for");
+        }
         self.measure().await?;
         while self.fill(lease, minute).await? && self.wait_for_room(minute).await? {}
         Ok(())
@@ -199,24 +201,22 @@ impl Scheduler {
         Ok(ids.len())
     }
 
-    /// Pushes the jobs of mirrors that are marked as scheduled. An answer that was lost is asked for again: a job that
-    /// comes twice does no harm, one that never comes leaves its mirror waiting.
+    /// Pushes the jobs of mirrors that are marked as scheduled. A push that Redis refused, or whose answer was lost, is
+    /// tried again: a job that comes twice does no harm, one that never comes leaves its mirror waiting.
     async fn push(&self, slots: &Slots, ids: &[MirrorId], jobs: &[NewJob]) -> Result<(), TickError> {
-        for _ in 0..PUSHES {
-            match self.client.push_bulk(jobs).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.is_refusal() => {
-                    let seen = |job: &NewJob| UnderWay::Job(Some(job.jid().to_owned()));
-                    let lost: Vec<_> = ids.iter().copied().zip(jobs.iter().map(seen)).collect();
-                    self.abandon(slots, &lost, "The job could not be put into its queue.").await?;
-                    return Err(error.into());
-                }
-                Err(error) => tracing::warn!(%error, "scheduled jobs could not be pushed; trying again"),
+        let mut tries = 0;
+        while let Err(error) = self.client.push_bulk(jobs).await {
+            tries += 1;
+            if tries == PUSHES {
+                let seen = |job: &NewJob| UnderWay::Job(Some(job.jid().to_owned()));
+                let lost: Vec<_> = ids.iter().copied().zip(jobs.iter().map(seen)).collect();
+                self.abandon(slots, &lost, "The job could not be put into its queue.").await?;
+                return Err(error.into());
             }
+            tracing::warn!(%error, "scheduled jobs could not be pushed; trying again");
             self.observer.turn();
             tokio::time::sleep(REFILL_PERIOD).await;
         }
-        // The sweep finds them.
         Ok(())
     }
 
@@ -243,8 +243,10 @@ impl Scheduler {
         if silent.is_empty() {
             return Ok(());
         }
-        // While nobody was there to rescue the jobs of dead processes, silence means nothing.
-        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
+        // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the queue
+        // has been waiting for as long: the job may be in it.
+        let backlog = TimeDelta::from_std(self.client.latency(&self.queue).await?).unwrap_or(TimeDelta::MAX);
+        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default() && backlog < DEAD_RUN;
         let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
         let owned = run::owned(&self.redis, &keys).await?;
         let (mut dead, mut lost, mut leaked) = (Vec::new(), Vec::new(), Vec::new());
@@ -261,7 +263,7 @@ impl Scheduler {
             let waited = now - state.last_update_scheduled_at.unwrap_or_default();
             match state.under_way() {
                 Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
-                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE => lost.push((*id, seen)),
+                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE && waited > backlog => lost.push((*id, seen)),
                 Some(_) => {}
                 None => leaked.push(*id),
             }

@@ -70,7 +70,8 @@ impl Slots {
     /// Mirrors whose slot has shown no life since this moment, the longest silent first, at most `limit`.
     pub async fn silent_since(&self, since: DateTime<Utc>, limit: isize) -> Result<Vec<MirrorId>, RedisError> {
         let command = Cmd::zrangebyscore_limit(KEY, "-inf", since.timestamp_millis(), 0, limit);
-        let ids: Vec<u64> = self.redis.query(&command).await?;
-        Ok(ids.into_iter().map(MirrorId).collect())
+        let members: Vec<Vec<u8>> = self.redis.query(&command).await?;
+        let number = |member: &Vec<u8>| std::str::from_utf8(member).ok()?.parse().ok();
+        Ok(members.iter().filter_map(number).collect())
     }
 }

@@ -118,15 +118,21 @@ async fn keep(lease: Lease, key: MirrorKey, slots: Slots, lost: CancellationToke
             () = ended.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        pause = match lease.renew().await {
-            Ok(true) => period,
-            Err(_) if lease.is_trusted() => Duration::from_secs(1),
-            Ok(false) | Err(_) => break,
+        let renew = async {
+            let renewed = lease.renew().await;
+            if key.direction == Direction::Pull && matches!(renewed, Ok(true)) {
+                // The next renewal tries again; a slot is only given up after several have failed.
+                let _ = slots.occupy(key.id).await;
+            }
+            renewed
         };
-        if key.direction == Direction::Pull && pause == period {
-            // The next renewal tries again; a slot is only given up after several have failed.
-            let _ = slots.occupy(key.id).await;
-        }
+        // What is under way when the run ends is left: the slot must not be taken again behind its release.
+        pause = match ended.run_until_cancelled(renew).await {
+            None => return,
+            Some(Ok(true)) => period,
+            Some(Err(_)) if lease.is_trusted() => Duration::from_secs(1),
+            Some(Ok(false) | Err(_)) => break,
+        };
     }
     tracing::warn!(mirror = %key, "lost the ownership of this run: it was not renewed in time");
 }

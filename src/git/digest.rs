@@ -30,6 +30,11 @@ impl Digest {
         Self::finish(Sha256::new_with_prefix(bytes))
     }
 
+    /// Its first 16 digits, for names.
+    pub fn short(&self) -> &str {
+        self.0.get(..16).unwrap_or_default()
+    }
+
     fn finish(hash: Sha256) -> Self {
         Self(hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }

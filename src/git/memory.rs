@@ -1,28 +1,31 @@
 //! What our last push left at a far side.
 
-use super::{GitError, Repository};
+use super::{Digest, GitError, Repository};
 use crate::mirror::refs::{RefChange, RefName, Refs};
 
 /// Per push mirror: the value of each far branch and tag as our last push left it, kept as refs under
-/// `refs/sidemirror/push/<id>/`, so that git keeps the objects too.
+/// `refs/sidemirror/push/<id>/<far side>/`, so that git keeps the objects too.
 #[derive(Debug)]
 pub struct PushMemory<'a> {
     repository: &'a Repository,
-    /// `refs/sidemirror/push/<id>/`
+    /// `refs/sidemirror/push/<id>/<far side>/`
     prefix: String,
 }
 
 impl<'a> PushMemory<'a> {
-    /// The memory of the push mirror `id` in `repository`.
+    /// What the push mirror `id` left at this far side. What it left at another one says nothing here.
     ///
     /// # Errors
     /// [`GitError::BadName`] if `id` cannot be part of a ref name.
-    pub fn new(repository: &'a Repository, id: &str) -> Result<Self, GitError> {
+    pub fn new(repository: &'a Repository, id: &str, far_side: &str) -> Result<Self, GitError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if id.is_empty() || !id.bytes().all(plain) {
             return Err(GitError::BadName(id.to_owned()));
         }
-        Ok(Self { repository, prefix: format!("refs/sidemirror/push/{id}/") })
+        Ok(Self {
+            repository,
+            prefix: format!("refs/sidemirror/push/{id}/{}/", Digest::of_bytes(far_side.as_bytes()).short()),
+        })
     }
 
     /// The far refs as our last push left them, under their own names. Empty before the first push.

@@ -29,6 +29,9 @@ pub enum RunError {
     /// Git, the network or the repository.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Another process has held the repository for longer than any run may take.
+    #[error(transparent)]
+    LockedForLong(GitError),
     /// A stored branch expression is not valid.
     #[error(transparent)]
     Branches(#[from] BadBranchRegex),

@@ -42,7 +42,7 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
     let settings = &run.mirror.settings;
     let repository = open(run)?;
     let _lock = run.lock(&repository)?;
-    let memory = PushMemory::new(&repository, &run.mirror.id.to_string())?;
+    let memory = PushMemory::new(&repository, &run.mirror.id.to_string(), &settings.url)?;
     let default_branch = repository.head()?;
     let branches = settings.branches.matcher()?;
     let on_divergence = match settings.rules {

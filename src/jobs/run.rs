@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
 use crate::coordination::run::{Claim, OWNERSHIP, OwnedRun};
-use crate::git::{Progress, Repository, RepositoryLock};
+use crate::git::{GitError, Progress, Repository, RepositoryLock};
 use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
@@ -169,28 +169,29 @@ impl Run {
         self.report(outcome, result.as_ref().err());
         let written = match event {
             Some(event) => self.write(event, job).await,
-            None => Ok(()),
+            None => Ok(false),
         };
-        // Both end by themselves if Redis does not answer.
-        let under_way = matches!(outcome, RunOutcome::Interrupted | RunOutcome::Superseded);
-        let _ = self.owned.release(!under_way && written.is_ok()).await;
+        // The slot is freed by whoever ended the run. Both end by themselves if Redis does not answer.
+        let ended = outcome != RunOutcome::Interrupted && matches!(written, Ok(true));
+        let _ = self.owned.release(ended).await;
         match (result, written) {
-            (Ok(_), Ok(())) => Ok(()),
+            (Ok(_), Ok(_)) => Ok(()),
             (Err(error), _) | (Ok(_), Err(error)) => error.end_of_job(),
         }
     }
 
-    /// Writes an event of this run, however often it takes: what has been done must not look as if it had not.
-    async fn write(&self, event: Event, job: &Job) -> Result<(), RunError> {
+    /// Writes an event of this run, however often it takes: what has been done must not look as if it had not. `false`
+    /// if the mirror is another run's by now.
+    async fn write(&self, event: Event, job: &Job) -> Result<bool, RunError> {
         const PAUSE: Duration = Duration::from_secs(1);
         let give_up = Instant::now() + WRITING;
         loop {
             match self.environment.store.transition(self.mirror.key(), event.clone()).await {
                 Ok(Transition::Refused(refused)) => {
                     tracing::warn!(%refused, "the end of this run was not written");
-                    return Ok(());
+                    return Ok(false);
                 }
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(StoreError::Redis(error))
                     if !error.is_refusal() && !job.cancelled().is_cancelled() && Instant::now() < give_up =>
                 {
@@ -207,6 +208,10 @@ impl Run {
             RunError::Interrupted
         } else if !self.owned.is_trusted() {
             RunError::Superseded
+        } else if let RunError::Git(error @ GitError::Locked { .. }) = error {
+            // Another run ends in time; what holds the repository for longer is somebody's to look at.
+            let waits_for_long = job.age().is_some_and(|age| age > self.environment.run_deadline);
+            if waits_for_long { RunError::LockedForLong(error) } else { error.into() }
         } else {
             error
         }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use super::clock;
 use super::profile::Profile;
+use super::{clock, latency};
 use crate::connections::{Redis, RedisError};
 
 /// A job that has an id but lies in no queue yet.
@@ -99,6 +101,14 @@ impl Client {
     /// A client that writes as this version of Sidekiq does.
     pub fn new(redis: Redis, profile: Profile) -> Self {
         Self { redis, profile }
+    }
+
+    /// How long the next job of a queue has been waiting; zero if there is none.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn latency(&self, queue: &str) -> Result<Duration, RedisError> {
+        Ok(latency::of(&self.redis, &[queue]).await?.pop().unwrap_or_default())
     }
 
     /// Puts one job into its queue.

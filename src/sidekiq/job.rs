@@ -60,6 +60,11 @@ impl Job {
         latency(&self.payload)
     }
 
+    /// The time since the job was made, however often it has been put off or retried.
+    pub fn age(&self) -> Option<Duration> {
+        Some(clock::since(clock::seconds(&self.payload.get::<Value>("created_at")?)?))
+    }
+
     /// Fires when the process is about to stop and the job goes back to its queue: leave as soon as possible.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.token

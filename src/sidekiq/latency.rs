@@ -1,22 +1,29 @@
 //! How long the queues' next jobs have been waiting.
 
+use std::time::Duration;
+
 use super::engine::Engine;
 use super::identity::queue_key;
 use super::job;
 use super::payload::Payload;
-use crate::connections::RedisError;
+use crate::connections::{Redis, RedisError};
 
 /// Looks at the next job of every queue and tells the observer.
 pub(super) async fn measure(engine: &Engine) -> Result<(), RedisError> {
-    let mut look = redis::pipe();
-    for queue in engine.settings.queues.names() {
-        look.cmd("LINDEX").arg(queue_key(queue)).arg(-1);
-    }
-    let next: Vec<Option<Vec<u8>>> = engine.redis.pipeline(&look).await?;
-    for (queue, bytes) in engine.settings.queues.names().zip(next) {
-        let payload = bytes.and_then(|bytes| Payload::parse(bytes).ok());
-        let latency = payload.as_ref().and_then(job::latency).unwrap_or_default();
+    let queues: Vec<&str> = engine.settings.queues.names().map(|queue| &**queue).collect();
+    for (queue, latency) in queues.iter().zip(of(&engine.redis, &queues).await?) {
         engine.observer.queue_latency(queue, latency);
     }
     Ok(())
+}
+
+/// How long the next job of each queue has been waiting; zero if there is none.
+pub(super) async fn of(redis: &Redis, queues: &[&str]) -> Result<Vec<Duration>, RedisError> {
+    let mut look = redis::pipe();
+    for queue in queues {
+        look.cmd("LINDEX").arg(queue_key(queue)).arg(-1);
+    }
+    let next: Vec<Option<Vec<u8>>> = redis.pipeline(&look).await?;
+    let waiting = |bytes: Option<Vec<u8>>| job::latency(&Payload::parse(bytes?).ok()?);
+    Ok(next.into_iter().map(|bytes| waiting(bytes).unwrap_or_default()).collect())
 }

@@ -102,9 +102,20 @@ async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement,
         Ok(()) => (Settlement::Over, Outcome::Done),
         Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
-        Err(NotDone::Later(wait)) => (Settlement::Later(clock::now() + wait.as_secs_f64()), Outcome::PutOff),
+        Err(NotDone::Later(wait)) => (put_off(job, clock::now() + wait.as_secs_f64()), Outcome::PutOff),
         Err(NotDone::Failed(failure)) => (failed(engine, job, &failure), Outcome::Failed),
     }
+}
+
+/// A job that is put off comes back to the queue it was fetched from, whatever it says itself.
+fn put_off(job: &Job, due: f64) -> Settlement {
+    let payload = job.payload();
+    let text = if payload.get::<String>("queue").as_deref() == Some(job.queue()) {
+        payload.as_bytes().clone()
+    } else {
+        payload.edit().set("queue", job.queue()).finish()
+    };
+    Settlement::Later(text, due)
 }
 
 /// Decides about a job of a class that is not ours.

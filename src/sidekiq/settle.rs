@@ -21,8 +21,8 @@ pub(super) enum Settlement {
     Over,
     /// Into `retry`, with this text, due at this time.
     Retry(Bytes, f64),
-    /// Into `schedule` unchanged, due at this time.
-    Later(f64),
+    /// Into `schedule`, with this text, due at this time.
+    Later(Bytes, f64),
     /// Into `dead`, with this text.
     Dead(Bytes),
     /// Back into its queue unchanged, as the next to be drawn.
@@ -72,8 +72,8 @@ pub(super) async fn settle(
         Settlement::Retry(text, due) => {
             redis.invoke(PUT_OFF.key(list).key("retry").arg(original).arg(&text[..]).arg(*due)).await
         }
-        Settlement::Later(due) => {
-            redis.invoke(PUT_OFF.key(list).key("schedule").arg(original).arg(original).arg(*due)).await
+        Settlement::Later(text, due) => {
+            redis.invoke(PUT_OFF.key(list).key("schedule").arg(original).arg(&text[..]).arg(*due)).await
         }
         Settlement::Dead(text) => {
             let bounds = dead::Bounds::now(limits);

@@ -106,7 +106,7 @@ impl Metrics {
             )?,
             last_tick: add.gauge(
                 "sidemirror_scheduler_last_tick_timestamp_seconds",
-                "When this process last looked for due mirrors, or found another one doing so",
+                "When this process last scheduled due mirrors; the latest of all workers counts",
             )?,
             registry,
         };
@@ -185,7 +185,6 @@ impl Metrics {
     }
 
     pub(super) fn followed(&self) {
-        self.last_tick.set(chrono::Utc::now().timestamp() as f64);
         // Figures that another process measures now must not stand here, too, and grow old.
         self.mirrors.reset();
         self.capacity_max.reset();

@@ -63,6 +63,7 @@ impl SchedulerObserver for Watch {
 
     fn ended(&self) {
         self.health.ended("scheduler");
+        self.metrics.followed();
     }
 
     fn led(&self, tick: &Tick) {

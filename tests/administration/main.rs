@@ -87,7 +87,8 @@ fn a_mirror_is_added_shown_changed_and_removed() {
     assert_eq!(names, ["pull 42", "push 42"]);
     assert_eq!(list[1]["keep_divergent_refs"], true);
 
-    desk.ok("mirror remove pull 42");
+    let removed = desk.json("mirror remove pull 42 --json");
+    assert_eq!(removed, serde_json::json!({ "direction": "pull", "id": 42 }));
     assert_eq!(desk.json("mirror list --json").as_array().unwrap().len(), 1);
     let mut redis = desk.redis.connection();
     let left: Vec<String> = redis.keys("sidemirror:pull*").unwrap();

@@ -127,7 +127,7 @@ fn a_large_push_is_streamed_whole() {
 fn the_memory_says_what_the_last_push_left() {
     let world = World::new();
     let (ours, _) = filled(&world);
-    let memory = PushMemory::new(&ours, "7").unwrap();
+    let memory = PushMemory::new(&ours, "7", "http://far.example/x.git").unwrap();
     assert_eq!(memory.read().unwrap(), Refs::new());
     let mut left = ours.read_refs(&[RefName::HEADS, RefName::TAGS]).unwrap();
     memory.remember(&left).unwrap();
@@ -136,7 +136,10 @@ fn the_memory_says_what_the_last_push_left() {
     left.insert(RefName::branch("main"), world.commit(ours.path(), "main", "three"));
     memory.remember(&left).unwrap();
     assert_eq!(memory.read().unwrap(), left);
-    assert_eq!(PushMemory::new(&ours, "8").unwrap().read().unwrap(), Refs::new());
-    assert!(matches!(PushMemory::new(&ours, "../x"), Err(GitError::BadName(_))));
+    for (id, far_side) in [("8", "http://far.example/x.git"), ("7", "http://elsewhere.example/x.git")] {
+        let other = PushMemory::new(&ours, id, far_side).unwrap();
+        assert_eq!(other.read().unwrap(), Refs::new(), "{id} at {far_side} was never pushed to");
+    }
+    assert!(matches!(PushMemory::new(&ours, "../x", "http://far.example/x.git"), Err(GitError::BadName(_))));
     world.assert_sound(&ours);
 }

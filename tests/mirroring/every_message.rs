@@ -100,6 +100,7 @@ fn of_a_run() -> Vec<String> {
     let mut texts = one_of_each!(RunError:
         Url(UrlError::Scheme);
         Git(GitError::Corrupt(reason()));
+        LockedForLong(GitError::Corrupt(reason()));
         Branches(BadBranchRegex::TooLong(300));
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::Args;
+use serde_json::json;
 
 use super::super::administration::Administration;
 use super::super::output;
@@ -11,6 +12,9 @@ use super::{Which, missing};
 pub(super) struct RemoveArgs {
     #[command(flatten)]
     which: Which,
+    /// Print which one as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn remove(administration: &Administration, args: &RemoveArgs) -> anyhow::Result<()> {
@@ -18,5 +22,9 @@ pub(super) async fn remove(administration: &Administration, args: &RemoveArgs) -
     if !administration.store.remove(key).await? {
         bail!(missing(key));
     }
-    output::line(&format!("removed {} mirror {}", key.direction, key.id))
+    if args.json {
+        output::json(&json!({ "direction": key.direction, "id": key.id }))
+    } else {
+        output::line(&format!("removed {} mirror {}", key.direction, key.id))
+    }
 }

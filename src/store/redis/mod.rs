@@ -66,8 +66,14 @@ impl RedisStore {
         for key in keys {
             pipeline.hget(Keys::record(*key), "record");
         }
-        let texts: Vec<Option<Vec<u8>>> = self.redis.pipeline(&pipeline).await?;
-        Ok(keys.iter().zip(texts).map(|(key, text)| text.map(|text| read(*key, text))).collect())
+        // One key that somebody made something else of must not hide the others.
+        pipeline.ignore_errors();
+        let texts: Vec<redis::RedisResult<Option<Vec<u8>>>> = self.redis.pipeline(&pipeline).await?;
+        let record = |(key, text): (&MirrorKey, redis::RedisResult<Option<Vec<u8>>>)| match text {
+            Ok(text) => text.map(|text| read(*key, text)),
+            Err(error) => Some(Err(StoreError::Unreadable { key: *key, problem: error.to_string() })),
+        };
+        Ok(keys.iter().zip(texts).map(record).collect())
     }
 
     async fn record(&self, key: MirrorKey) -> Result<Option<Record>, StoreError> {
@@ -104,6 +110,11 @@ impl RedisStore {
     }
 }
 
+/// The mirror that a member of an index names.
+fn member_id(member: &[u8]) -> Option<MirrorId> {
+    std::str::from_utf8(member).ok()?.parse().ok()
+}
+
 /// When a mirror is due, in milliseconds, or nothing if it is not to be scheduled.
 fn due_score(mirror: &Mirror) -> String {
     let due_at = mirror.state.due_at().filter(|_| mirror.settings.enabled);
@@ -120,8 +131,16 @@ impl MirrorStore for RedisStore {
         let due = Keys::due(Direction::Pull);
         let limit = isize::try_from(limit).unwrap_or(isize::MAX);
         let command = Cmd::zrangebyscore_limit(due, "-inf", now.timestamp_millis(), 0, limit);
-        let ids: Vec<u64> = self.redis.query(&command).await?;
-        Ok(ids.into_iter().map(MirrorId).collect())
+        let members: Vec<Vec<u8>> = self.redis.query(&command).await?;
+        let (ids, strangers): (Vec<_>, Vec<_>) =
+            members.into_iter().map(|member| member_id(&member).ok_or(member)).partition(Result::is_ok);
+        let strangers: Vec<Vec<u8>> = strangers.into_iter().filter_map(Result::err).collect();
+        if !strangers.is_empty() {
+            // They would stand in the way of the others for ever.
+            tracing::error!(members = strangers.len(), "removing what is no mirror's number from the due mirrors");
+            self.redis.query::<()>(&Cmd::zrem(Keys::due(Direction::Pull), strangers)).await?;
+        }
+        Ok(ids.into_iter().flatten().collect())
     }
 
     async fn transition_all(&self, events: &[(MirrorKey, Event)]) -> Result<Vec<Transition>, StoreError> {
@@ -213,9 +232,10 @@ impl MirrorStore for RedisStore {
     }
 
     async fn list(&self, direction: Direction) -> Result<Vec<Mirror>, StoreError> {
-        let mut ids: Vec<u64> = self.redis.query(&Cmd::smembers(Keys::all(direction))).await?;
+        let members: Vec<Vec<u8>> = self.redis.query(&Cmd::smembers(Keys::all(direction))).await?;
+        let mut ids: Vec<MirrorId> = members.iter().filter_map(|member| member_id(member)).collect();
         ids.sort_unstable();
-        let keys: Vec<MirrorKey> = ids.into_iter().map(|id| MirrorKey { direction, id: MirrorId(id) }).collect();
+        let keys: Vec<MirrorKey> = ids.into_iter().map(|id| MirrorKey { direction, id }).collect();
         let mut mirrors = Vec::with_capacity(keys.len());
         for page in keys.chunks(PAGE) {
             for record in self.records(page).await?.into_iter().flatten() {
