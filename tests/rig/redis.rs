@@ -1,7 +1,6 @@
 //! A private Redis server, without persistence unless a test asks for it.
 
 use std::process::Command;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
