@@ -1,5 +1,6 @@
 //! The job classes, one to a file: the only place where Sidekiq, mirrors, git, the store and coordination meet.
 
+mod ancestry;
 mod environment;
 mod error;
 mod remote_mirror;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
 use super::mirror_id;
@@ -59,9 +60,9 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         let far = far_side.advertisement().clone();
         let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let remembered = memory.read()?;
-        let plan = push_plan::plan(&rules, &local, &remembered, &far, &repository)?;
+        let plan = push_plan::plan(&rules, &local, &remembered, &far, &WhileAllowed(&repository, session))?;
 
-        run.check_ours()?;
+        run.check_ours(session)?;
         let sent = if plan.changes.is_empty() { Sent::default() } else { far_side.send(&plan.changes)? };
         memory.remember(&left_there(&local, &remembered, &far, &sent.outcomes))?;
 

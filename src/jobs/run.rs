@@ -98,8 +98,10 @@ impl Run {
         Ok(Handle::current().block_on(lock)?)
     }
 
-    /// Makes sure, before anything is changed, that the mirror still is ours. To be called off the runtime.
-    pub(super) fn check_ours(&self) -> Result<(), RunError> {
+    /// Makes sure, before anything is changed, that the run is neither cancelled nor out of time, and that the mirror
+    /// still is ours. To be called off the runtime.
+    pub(super) fn check_ours(&self, session: &Session) -> Result<(), RunError> {
+        session.check().map_err(GitError::from)?;
         if Handle::current().block_on(self.owned.is_ours())? { Ok(()) } else { Err(RunError::Superseded) }
     }
 

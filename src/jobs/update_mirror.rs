@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
 use super::mirror_id;
@@ -67,9 +68,9 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
             default_branch: default_branch.as_ref().and_then(RefName::as_branch),
         };
         let local = repository.read_refs(&LOCAL)?;
-        let plan = pull_plan::plan(&rules, &local, &far, &repository)?;
+        let plan = pull_plan::plan(&rules, &local, &far, &WhileAllowed(&repository, session))?;
 
-        run.check_ours()?;
+        run.check_ours(session)?;
         let outcomes = repository.apply(&plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &local, &far)?;
         tracing::debug!(
