@@ -8,7 +8,8 @@ mod run;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Overrides};
 
@@ -16,7 +17,7 @@ use crate::config::{Config, ConfigError, Overrides};
 ///
 /// Without a subcommand it runs the worker.
 #[derive(Debug, Parser)]
-#[command(name = "sidemirror", version, disable_version_flag = true, args_conflicts_with_subcommands = true)]
+#[command(name = "sidemirror", version, disable_version_flag = true, after_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -26,6 +27,16 @@ struct Cli {
     #[arg(short = 'V', long = "version", action = clap::ArgAction::Version)]
     version: Option<bool>,
 }
+
+/// What is not on the command line.
+const ENVIRONMENT: &str = "\
+Environment:
+  REDIS_URL              Where Redis is [default: redis://localhost:6379/0]
+  REDIS_PROVIDER         The name of the variable that holds that URL
+  APP_ENV, RAILS_ENV, RACK_ENV
+                         Which section of the configuration is used [default: development]
+  RAILS_MAX_THREADS      Jobs run at once, if neither -c nor the file says
+  SIDEMIRROR_LOG         What is logged, such as debug or info,sidemirror::sidekiq=debug";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -61,9 +72,14 @@ fn environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Parses the command line and does what it says. Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+/// Parses the command line and does what it says. Exit codes: 0 done, 1 failed or refused, 2 the command line could not
+/// be parsed.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && cli.run.has_flags_of_its_own() {
+        let problem = "flags of the worker belong behind `run`: sidemirror run -c 5";
+        Cli::command().error(ErrorKind::ArgumentConflict, problem).exit();
+    }
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),

@@ -54,6 +54,13 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
+    /// Whether there are flags that no other subcommand takes.
+    pub(super) fn has_flags_of_its_own(&self) -> bool {
+        let Self { config: _, concurrency, queues, tag, timeout, verbose, listen } = self;
+        let given = [concurrency.is_some(), tag.is_some(), timeout.is_some(), listen.is_some()];
+        given.contains(&true) || *verbose || !queues.is_empty()
+    }
+
     fn overrides(&self) -> Overrides {
         Overrides {
             concurrency: self.concurrency,
@@ -138,9 +145,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     health.enter(Phase::Running);
     service_manager::ready(&config);
     tracing::info!(
-        identity = environment.identity,
         version = env!("CARGO_PKG_VERSION"),
+        identity = environment.identity,
+        config = %config.path.display(),
+        environment = config.environment,
+        redis = %environment.redis.server(),
+        queues = ?config.sidekiq.queues.names().collect::<Vec<_>>(),
         concurrency = config.sidekiq.concurrency,
+        repositories = %config.mirror.repositories.display(),
+        listen = ?config.mirror.listen,
         "ready"
     );
 

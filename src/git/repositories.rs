@@ -85,7 +85,7 @@ impl Repositories {
             return bad("it is empty or holds a null byte");
         }
         if Path::new(name).components().any(|part| !matches!(part, Component::Normal(_))) {
-            return bad("it must be relative to the repositories folder and must not contain .. or .");
+            return bad("it must be relative to the repositories folder and must not contain . or .. as a part");
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ pub use shortfall::Shortfall;
 pub use update_mirror::UpdateMirror;
 
 use crate::mirror::key::{Direction, MirrorId};
+use crate::mirror::refs::RefOutcome;
+use crate::mirror::state::RunSummary;
 use crate::sidekiq::Registry;
 use crate::sidekiq::{Job, JobFailure};
 
@@ -36,6 +38,12 @@ pub fn registry<'a>(environment: &Arc<Environment>, classes: impl Iterator<Item 
         Direction::Pull => registry.serve(class, Arc::new(UpdateMirror(environment.clone()))),
         Direction::Push => registry.serve(class, Arc::new(RemoteMirror(environment.clone()))),
     })
+}
+
+/// What a run did, in the branches and tags of the mirror's owner.
+fn summary(made: &[RefOutcome]) -> RunSummary {
+    let refs_changed = made.iter().filter(|outcome| outcome.change.name.is_mirrored()).count();
+    RunSummary { refs_changed: u64::try_from(refs_changed).unwrap_or(u64::MAX) }
 }
 
 /// The mirror a job is for: its first argument. Rails may send further ones (when it was scheduled, how often it

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
-use super::mirror_id;
 use super::run::Run;
 use super::shortfall::Shortfall;
+use super::{mirror_id, summary};
 use crate::git::{self, GitError, PushMemory, Repository, Sent};
 use crate::mirror::key::MirrorKey;
 use crate::mirror::push_plan::{self, PushRules};
@@ -77,7 +77,7 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         if !shortfall.is_nothing() {
             return Err(RunError::Incomplete(shortfall));
         }
-        Ok(RunSummary { refs_changed: u64::try_from(made.len()).unwrap_or(u64::MAX) })
+        Ok(summary(&made))
     })
 }
 

@@ -223,13 +223,13 @@ impl Run {
         let duration = self.started.elapsed();
         let direction = self.mirror.key().direction;
         self.environment.observer.run_ended(&RunReport { direction, outcome, waiting: self.waiting, duration });
-        let (name, milliseconds) = (outcome.as_str(), duration.as_millis());
+        let (name, elapsed) = (outcome.as_str(), duration.as_secs_f64());
         match (outcome, error) {
             // A failed job is logged with its error where it is settled.
             (RunOutcome::Failed, Some(error)) if error.fails_the_job() => {}
-            (RunOutcome::Unchanged, _) => tracing::debug!(milliseconds, "{name}"),
-            (_, None) => tracing::info!(milliseconds, "{name}"),
-            (_, Some(error)) => tracing::warn!(milliseconds, %error, "{name}"),
+            (RunOutcome::Unchanged, _) => tracing::debug!(elapsed, "{name}"),
+            (_, None) => tracing::info!(elapsed, "{name}"),
+            (_, Some(error)) => tracing::warn!(elapsed, %error, "{name}"),
         }
     }
 }

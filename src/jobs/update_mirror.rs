@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
-use super::mirror_id;
 use super::run::Run;
 use super::shortfall::Shortfall;
+use super::{mirror_id, summary};
 use crate::git::{self, Digest, Probe, Repository, Stamp};
 use crate::mirror::key::MirrorKey;
 use crate::mirror::pull_plan::{self, PullRules};
@@ -90,7 +90,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
             // Only now the refs are known to be as they should be: what a run changed itself, the next one checks.
             probe.remember(&seen.far, &seen.rules, &seen.local)?;
         }
-        Ok(RunSummary { refs_changed: u64::try_from(made.len()).unwrap_or(u64::MAX) })
+        Ok(summary(&made))
     })
 }
 

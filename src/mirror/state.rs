@@ -171,6 +171,16 @@ impl RunState {
         Self { next_execution_at: (direction == Direction::Pull).then_some(now), ..Self::default() }
     }
 
+    /// Forgives what happened under other settings, and makes a pull mirror due. When it ran stays known.
+    pub fn begin_anew(&mut self, direction: Direction, now: DateTime<Utc>) {
+        let fresh = Self::new(direction, now);
+        self.status = fresh.status;
+        self.retry_count = fresh.retry_count;
+        self.last_error = fresh.last_error;
+        self.next_execution_at = fresh.next_execution_at;
+        self.jid = fresh.jid;
+    }
+
     /// Whether it failed too often to be scheduled again.
     pub const fn is_hard_failed(&self) -> bool {
         self.retry_count > MAX_RETRY

@@ -58,7 +58,7 @@ impl Process {
             process.run(|engine| async move { poller::run(&engine).await });
         }
         process.fetching.spawn(fetch::run(Arc::clone(&process.engine), process.jobs.clone()));
-        tracing::info!(identity = %process.engine.identity, concurrency = process.engine.settings.concurrency, "started");
+        tracing::debug!(identity = %process.engine.identity, "fetching");
         Ok(process)
     }
 

@@ -11,7 +11,7 @@ use super::view::View;
 use super::{DirectionArg, RuleArgs};
 use crate::git::Repositories;
 use crate::mirror::branches::BranchFilter;
-use crate::mirror::key::{Direction, MirrorId};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
 use crate::mirror::state::RunState;
 
@@ -51,10 +51,15 @@ pub(super) async fn add(administration: &Administration, args: AddArgs) -> anyho
         },
     };
     args.rules.apply(&mut settings)?;
+    let key = MirrorKey { direction, id: MirrorId(args.id) };
+    let exists = || format!("there is a {direction} mirror {} already; `sidemirror mirror update` changes it", args.id);
+    if administration.store.load(key).await?.is_some() {
+        bail!(exists());
+    }
     let login = args.login.read()?;
     let mirror = Mirror { id: MirrorId(args.id), settings, state: RunState::new(direction, Utc::now()) };
     if !administration.store.add(&mirror, login.as_ref()).await? {
-        bail!("there is a {direction} mirror {} already; `sidemirror mirror update` changes it", args.id);
+        bail!(exists());
     }
     if args.json {
         output::json(&View::of(&mirror))

@@ -28,9 +28,14 @@ impl LoginArgs {
         let Some(user) = self.user.clone() else { return Ok(None) };
         let password = match &self.password_file {
             Some(file) => password_in(file)?,
-            None if std::io::stdin().is_terminal() => rpassword::prompt_password(format!("Password for {user}: "))
-                .context("the password could not be read")?
-                .into(),
+            None if std::io::stdin().is_terminal() => {
+                let password = rpassword::prompt_password(format!("Password for {user}: "));
+                let password = password.context("the password could not be read")?;
+                if password.is_empty() {
+                    bail!("no password was given");
+                }
+                password.into()
+            }
             None => bail!("--user needs --password-file FILE, or a terminal to ask for the password on"),
         };
         Ok(Some(Login { user, password }))

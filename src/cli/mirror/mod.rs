@@ -34,7 +34,7 @@ enum Command {
     List(list::ListArgs),
     /// Show one mirror
     Show(show::ShowArgs),
-    /// Change a mirror's settings; what is not named stays
+    /// Change a mirror's settings; what is not named stays. A new URL or login forgives its failures
     Update(update::UpdateArgs),
     /// Remove a mirror; repositories stay as they are
     Remove(remove::RemoveArgs),

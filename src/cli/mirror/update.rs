@@ -11,7 +11,7 @@ use super::view::View;
 use super::{RuleArgs, Which, existing, missing};
 use crate::git::Repositories;
 use crate::mirror::record::{Mirror, Settings};
-use crate::mirror::state::{RunState, Status};
+use crate::mirror::state::Status;
 use crate::store::LoginChange;
 
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
         }
         mirror.settings = settings;
         if begin_anew && mirror.state.status != Status::Started {
-            mirror.state = RunState::new(mirror.settings.direction(), Utc::now());
+            mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
         }
     };
     let key = args.which.key();
@@ -77,6 +77,12 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
     if args.json {
         output::json(&View::of(&mirror))
     } else {
-        output::line(&format!("updated {} mirror {}", key.direction, key.id))
+        let anew = if begin_anew { "; its failures are forgiven, and a pull mirror is due now" } else { "" };
+        let login = if after.origin() != before.origin() && login.is_none() {
+            "; at the other host it logs in no more"
+        } else {
+            ""
+        };
+        output::line(&format!("updated {} mirror {}{anew}{login}", key.direction, key.id))
     }
 }
