@@ -49,7 +49,7 @@ pub(crate) fn a_worker_that_wakes_after_its_mirrors_were_taken_over_leaves_and_c
     world.assert_all_is_well();
     assert_eq!((runs(&other, "changed"), runs(&other, "failed")), (100, 0));
     assert_eq!((runs(&sleeper, "changed"), runs(&sleeper, "unchanged"), runs(&sleeper, "failed")), (0, 0, 0));
-    assert_eq!(sleeper.log().matches("superseded milliseconds=").count(), 100);
+    assert_eq!(sleeper.log().matches("superseded elapsed=").count(), 100);
     for mirror in world.numbers() {
         let local = world.installation.repository(&local_path(mirror));
         for name in ["refs/heads/main", "refs/remotes/upstream/main"] {
