@@ -31,7 +31,7 @@ impl Administration {
         runtime.block_on(async {
             let redis = connect(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
-            let client = Client::new(redis.clone(), config.sidekiq.profile);
+            let client = Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile);
             work(Self { store, redis, client, config }).await
         })
     }

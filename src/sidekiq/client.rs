@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::keys::Keys;
 use super::profile::Profile;
 use super::{clock, latency};
 use crate::connections::{Redis, RedisError};
@@ -91,6 +92,7 @@ fn new_jid() -> String {
 #[derive(Debug, Clone)]
 pub struct Client {
     redis: Redis,
+    keys: Keys,
     profile: Profile,
 }
 
@@ -98,9 +100,9 @@ pub struct Client {
 const BATCH: usize = 1000;
 
 impl Client {
-    /// A client that writes as this version of Sidekiq does.
-    pub fn new(redis: Redis, profile: Profile) -> Self {
-        Self { redis, profile }
+    /// A client that writes under these keys as this version of Sidekiq does.
+    pub fn new(redis: Redis, keys: Keys, profile: Profile) -> Self {
+        Self { redis, keys, profile }
     }
 
     /// How long the next job of a queue has been waiting; zero if there is none.
@@ -108,7 +110,7 @@ impl Client {
     /// # Errors
     /// When Redis does not answer.
     pub async fn latency(&self, queue: &str) -> Result<Duration, RedisError> {
-        Ok(latency::of(&self.redis, &[queue]).await?.pop().unwrap_or_default())
+        Ok(latency::of(&self.redis, &self.keys, &[queue]).await?.pop().unwrap_or_default())
     }
 
     /// Puts one job into its queue.
@@ -137,8 +139,8 @@ impl Client {
                 jobs.iter().filter(|job| job.queue == queue).map(|job| job.payload(self.profile, now)).collect();
             for batch in payloads.chunks(BATCH) {
                 let mut commands = redis::pipe();
-                commands.cmd("SADD").arg("queues").arg(queue).ignore();
-                commands.cmd("LPUSH").arg(format!("queue:{queue}")).arg(batch).ignore();
+                commands.cmd("SADD").arg(self.keys.queues()).arg(queue).ignore();
+                commands.cmd("LPUSH").arg(self.keys.queue(queue)).arg(batch).ignore();
                 self.redis.pipeline::<()>(&commands).await?;
             }
         }
