@@ -85,7 +85,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.sidekiq.concurrency + 16)
+        .max_blocking_threads(config.sidekiq.concurrency() + 16)
         .build()?;
     let served = runtime.block_on(serve(config));
     // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
@@ -134,7 +134,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             redis: redis.clone(),
             capacity: config.mirror.capacity,
             client: Client::new(redis, config.sidekiq.keys.clone(), config.sidekiq.profile),
-            queue: config.sidekiq.queues.first().to_owned(),
+            queue: config.sidekiq.first_queue().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
@@ -150,8 +150,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         config = %config.path.display(),
         environment = config.environment,
         redis = %environment.redis.server(),
-        queues = ?config.sidekiq.queues.names().collect::<Vec<_>>(),
-        concurrency = config.sidekiq.concurrency,
+        queues = ?config.sidekiq.queues(),
+        concurrency = config.sidekiq.concurrency(),
         repositories = %config.mirror.repositories.display(),
         listen = ?config.mirror.listen,
         "ready"

@@ -2,6 +2,7 @@
 //! command line. Parsed and checked whole before anything is opened; a mistake is one error that names the file,
 //! the key and what is accepted.
 
+mod capsules;
 mod error;
 mod file;
 mod mirroring;
@@ -133,7 +134,10 @@ fn sidekiq(
     env: Environment<'_>,
 ) -> Result<Settings, ConfigError> {
     let queues = queues::queues(root, &overrides.queues)?;
-    let default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile);
+    let mut default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile);
+    if let Some(first) = default.capsules.pop() {
+        default.capsules = capsules::capsules(root, first)?;
+    }
     let average_interval = root.seconds("average_scheduled_poll_interval")?;
     let max_jobs = root.number("dead_max_jobs", 1..=100_000_000)?;
     let tag = root.text("tag")?;

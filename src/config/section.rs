@@ -50,6 +50,11 @@ impl Section {
         }
     }
 
+    /// The keys that are left, for a section whose keys are names.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.rest.keys().cloned().collect()
+    }
+
     /// Takes out everything, for a map whose keys are names and not settings.
     pub(super) fn take_all(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.rest)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::capsule::Serving;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
 use super::identity::Identity;
@@ -24,6 +25,7 @@ pub(super) struct Engine {
     pub(super) registry: Registry,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) hands: Arc<Hands>,
+    pub(super) capsules: Vec<Arc<Serving>>,
     pub(super) stats: Stats,
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
@@ -48,8 +50,14 @@ impl Engine {
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
+        let hands = Hands::new(settings.concurrency());
         Arc::new(Self {
-            hands: Hands::new(settings.concurrency),
+            capsules: settings
+                .capsules
+                .iter()
+                .map(|capsule| Serving::new(capsule, hands.share(capsule.concurrency)))
+                .collect(),
+            hands,
             stats: Stats::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),

@@ -3,7 +3,7 @@
 //! # The life of a job
 //!
 //! A [`Client`] (ours or Ruby's) writes a [`Payload`] and pushes it to the left of `queue:<name>`. A free slot of a
-//! [`Process`] fetches it (`fetch`, `waits`): one atomic step takes it from the right end into our working list,
+//! [`Capsule`] fetches it (`fetch`, `waits`): one atomic step takes it from the right end into our working list,
 //! so that it is in Redis at every moment, whatever happens to us. From then on it is in hand (`hands`).
 //!
 //! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
@@ -25,6 +25,7 @@
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
 //! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
 
+mod capsule;
 mod client;
 mod clock;
 mod dead;
@@ -57,6 +58,7 @@ mod shared_queue;
 mod stats;
 mod waits;
 
+pub use capsule::Capsule;
 pub use client::{Client, NewJob};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};

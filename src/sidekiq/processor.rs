@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 
 use tracing::{Instrument as _, Span};
 
+use super::capsule::Serving;
 use super::clock;
 use super::dead;
 use super::engine::Engine;
@@ -21,8 +22,8 @@ use super::perform::Perform;
 use super::retry;
 use super::settle::Settlement;
 
-/// Works with this slot, beginning with this job.
-pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
+/// Works with this slot of a capsule, beginning with this job.
+pub(super) async fn work(engine: Arc<Engine>, capsule: Arc<Serving>, slot: Slot, first: Fetched) {
     let mut next = Some(first);
     while let Some(fetched) = next {
         slot.hold(fetched.clone());
@@ -31,20 +32,20 @@ pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
             settle_at_last(&engine, &fetched, &Settlement::Next).await;
             break;
         }
-        next = run(&engine, &fetched).await;
+        next = run(&engine, &capsule, &fetched).await;
     }
     slot.let_go();
 }
 
 /// Runs one job and sees it out of the working list. Gives the next, if one was drawn on the way.
-async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
+async fn run(engine: &Engine, capsule: &Serving, fetched: &Fetched) -> Option<Fetched> {
     let started = Instant::now();
     let payload = match Payload::parse(fetched.bytes.clone()) {
         Ok(payload) => payload,
         Err(malformed) => {
             tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
             let settlement = Settlement::Dead(dead::legible(&fetched.bytes));
-            let (outcome, next) = conclude(engine, fetched, settlement, Outcome::Malformed).await;
+            let (outcome, next) = conclude(engine, capsule, fetched, settlement, Outcome::Malformed).await;
             let duration = started.elapsed();
             let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
             engine.observer.job_finished(&report);
@@ -55,7 +56,7 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
     let work = engine.registry.find(job.class());
     let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
-    settle_by_class(engine, fetched, &job, work).instrument(span).await
+    settle_by_class(engine, capsule, fetched, &job, work).instrument(span).await
 }
 
 /// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
@@ -67,6 +68,7 @@ fn span(job: &Job, subject: Option<&str>) -> Span {
 /// Runs a job if its class is ours, and leaves it to others if not.
 async fn settle_by_class(
     engine: &Engine,
+    capsule: &Serving,
     fetched: &Fetched,
     job: &Job,
     work: Option<&Arc<dyn Perform>>,
@@ -77,7 +79,7 @@ async fn settle_by_class(
         Some(work) => perform(engine, work.as_ref(), job).await,
         None => foreign(engine, fetched, job).await,
     };
-    let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
+    let (outcome, next) = conclude(engine, capsule, fetched, settlement, outcome).await;
     let duration = started.elapsed();
     if outcome != Outcome::Foreign {
         let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
@@ -147,12 +149,13 @@ fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
 /// Settles a job, however long Redis is away, and counts it. Gives the outcome as it turned out, and the next job.
 async fn conclude(
     engine: &Engine,
+    capsule: &Serving,
     fetched: &Fetched,
     settlement: Settlement,
     outcome: Outcome,
 ) -> (Outcome, Option<Fetched>) {
     let (lay_there, next) = if let Settlement::Over = settlement {
-        match fetch::acknowledge_and_draw(engine, fetched).await {
+        match fetch::acknowledge_and_draw(engine, capsule, fetched).await {
             Ok(answer) => answer,
             Err(error) => {
                 fetch::lost(engine, &error);
@@ -161,7 +164,7 @@ async fn conclude(
             }
         }
     } else {
-        (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
+        (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine, capsule).await)
     };
     let outcome = match outcome {
         Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {
