@@ -12,6 +12,7 @@ use super::identity::Identity;
 use super::lease::Lease;
 use super::observer::Observer;
 use super::outage::Outage;
+use super::paused::Paused;
 use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
@@ -29,6 +30,7 @@ pub(super) struct Engine {
     pub(super) stats: Stats,
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
+    pub(super) paused: Paused,
     pub(super) outage: Outage,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
@@ -61,6 +63,7 @@ impl Engine {
             stats: Stats::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
+            paused: Paused::default(),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),

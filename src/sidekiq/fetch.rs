@@ -111,8 +111,11 @@ impl Fetching {
         }
         let now = Instant::now();
         let Serving { queues, slots } = &*self.capsule;
-        let open: Vec<&Arc<str>> = queues.names().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
-        let next_look = queues.names().filter_map(|queue| engine.foreign.next_look(queue)).min();
+        let mut pauses = engine.paused.changes();
+        waits.unblock_at(engine, |queue| engine.paused.holds(queue)).await;
+        let running = || queues.names().filter(|queue| !engine.paused.holds(queue));
+        let open: Vec<&Arc<str>> = running().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
+        let next_look = running().filter_map(|queue| engine.foreign.next_look(queue)).min();
         let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
         if slots.free() + 1 + waits.len() >= open.len() {
             let mut slot = Some(slot);
@@ -131,6 +134,7 @@ impl Fetching {
         tokio::select! {
             arrival = waits.next() => self.accept(arrival),
             () = engine.quiet.cancelled() => Ok(()),
+            _ = pauses.changed() => Ok(()),
             () = tokio::time::sleep(longest) => Ok(()),
         }
     }
@@ -227,6 +231,7 @@ fn order<'c>(engine: &Engine, capsule: &'c Serving) -> Vec<&'c Arc<str>> {
     }
     let mut order = capsule.queues.draw();
     let now = Instant::now();
+    order.retain(|queue| !engine.paused.holds(queue));
     order.retain(|queue| engine.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

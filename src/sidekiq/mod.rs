@@ -41,6 +41,7 @@ mod latency;
 mod lease;
 mod observer;
 mod outage;
+mod paused;
 mod payload;
 mod perform;
 mod poller;
