@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::config::Config;
-use crate::connections::{Redis, RedisSettings};
+use crate::connections::{Redis, RedisSettings, Redises, RedisesSettings};
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
@@ -44,8 +42,21 @@ impl Administration {
 
 /// Connects to the configured Redis.
 pub(super) async fn connect(config: &Config) -> anyhow::Result<Redis> {
-    let url = config.redis_url.parse().context("environment: REDIS_URL")?;
-    Ok(Redis::connect(&RedisSettings::new(url)).await?)
+    Ok(Redis::connect(&redises(config).queues).await?)
+}
+
+/// Connects to all of the configured Redises.
+pub(super) async fn connect_all(config: &Config) -> anyhow::Result<Redises> {
+    Ok(Redises::connect(&redises(config)).await?)
+}
+
+fn redises(config: &Config) -> RedisesSettings {
+    let access = &config.redis;
+    RedisesSettings {
+        queues: RedisSettings::new(access.url.clone()),
+        queues_metadata: access.queues_metadata_url.clone().map(RedisSettings::new),
+        shared_state: access.shared_state_url.clone().map(RedisSettings::new),
+    }
 }
 
 /// The key that seals logins.

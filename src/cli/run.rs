@@ -98,7 +98,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let sealing_key = preparation::sealing_key(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
-    let redis = administration::connect(&config).await?;
+    let redises = administration::connect_all(&config).await?;
+    let redis = redises.queues.clone();
     let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());

@@ -7,7 +7,9 @@
 mod error;
 mod redis_handle;
 mod redis_url;
+mod redises;
 
 pub use error::RedisError;
 pub use redis_handle::{Dedicated, Redis, RedisSettings};
 pub use redis_url::{BadRedisUrl, RedisUrl};
+pub use redises::{Redises, RedisesSettings};

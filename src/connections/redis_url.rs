@@ -17,6 +17,9 @@ pub struct RedisUrl {
 }
 
 impl RedisUrl {
+    /// What is accepted, for messages about what is not.
+    pub const ACCEPTED: &str = "redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N]";
+
     /// Host, port and database, or the socket's path and database.
     pub fn server(&self) -> Arc<str> {
         Arc::clone(&self.server)
@@ -71,10 +74,10 @@ pub enum BadRedisUrl {
     #[error("rediss:// asks for TLS, which this version does not have; use redis:// or unix://")]
     Tls,
     /// Neither `redis` nor `unix`.
-    #[error("a Redis URL begins with redis:// or unix://")]
+    #[error("it does not begin with redis:// or unix://")]
     Scheme,
     /// The rest of it cannot be understood.
-    #[error("not a Redis URL: expected redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N]")]
+    #[error("not a Redis URL")]
     Malformed,
 }
 
