@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::redises;
 use crate::config::Config;
-use crate::connections::{Redis, RedisSettings, Redises, RedisesSettings};
+use crate::connections::Redis;
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
@@ -27,7 +28,7 @@ impl Administration {
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let redis = connect(&config).await?;
+            let redis = redises::connect_first(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
             let client = Client::new(redis.clone(), config.sidekiq.profile);
             work(Self { store, redis, client, config }).await
@@ -37,25 +38,6 @@ impl Administration {
     /// Whether a live run is at this mirror.
     pub(super) async fn is_running(&self, key: MirrorKey) -> anyhow::Result<bool> {
         Ok(run::owned(&self.redis, &[key]).await?.contains(&true))
-    }
-}
-
-/// Connects to the configured Redis.
-pub(super) async fn connect(config: &Config) -> anyhow::Result<Redis> {
-    Ok(Redis::connect(&redises(config).queues).await?)
-}
-
-/// Connects to all of the configured Redises.
-pub(super) async fn connect_all(config: &Config) -> anyhow::Result<Redises> {
-    Ok(Redises::connect(&redises(config)).await?)
-}
-
-fn redises(config: &Config) -> RedisesSettings {
-    let access = &config.redis;
-    RedisesSettings {
-        queues: RedisSettings::new(access.url.clone()),
-        queues_metadata: access.queues_metadata_url.clone().map(RedisSettings::new),
-        shared_state: access.shared_state_url.clone().map(RedisSettings::new),
     }
 }
 

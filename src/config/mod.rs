@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
-pub use redis::RedisAccess;
+pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 
 use crate::sidekiq::{DeadSettings, PollerSettings, Settings};
