@@ -33,6 +33,19 @@ pub(super) fn told(error: &RedisError) -> String {
     }
 }
 
+/// Adds what may be behind a server that is there but says nothing when a connection is made.
+pub(super) fn of_connecting(error: RedisError, over_tls: bool) -> RedisError {
+    let advice = if over_tls && error.is_timeout() {
+        "if it does not speak TLS on this port, redis:// is right"
+    } else if !over_tls && error.is_connection_dropped() && !error.is_connection_refusal() {
+        "if it asks for TLS, rediss:// is right"
+    } else {
+        return error;
+    };
+    let kind = if over_tls { io::ErrorKind::TimedOut } else { io::ErrorKind::ConnectionReset };
+    io::Error::new(kind, format!("{error}; {advice}")).into()
+}
+
 /// The error of the TLS layer behind it.
 fn tls(error: &RedisError) -> Option<&rustls::Error> {
     // The library hands its source out inside of the pointer in which it keeps it.
