@@ -64,14 +64,11 @@ impl Fetching {
             if all_turned() {
                 engine.observer.turn("fetch");
             }
-            match self.turn(&mut waits).await {
-                Ok(()) => engine.outage.worked(),
-                Err(error) => {
-                    lost(engine, &error);
-                    tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
-                        () = engine.quiet.cancelled() => {}
-                    }
+            if let Err(error) = self.turn(&mut waits).await {
+                lost(engine, &error);
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = engine.quiet.cancelled() => {}
                 }
             }
         }
@@ -141,7 +138,9 @@ impl Fetching {
 
     /// A blocking wait has ended.
     fn accept(&self, arrival: Result<Option<(Slot, Fetched)>, RedisError>) -> Result<(), RedisError> {
-        if let Some((slot, fetched)) = arrival? {
+        let arrival = arrival?;
+        self.engine.outage.worked();
+        if let Some((slot, fetched)) = arrival {
             self.start(slot, fetched);
         }
         Ok(())
@@ -221,6 +220,7 @@ pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Optio
     let mut command = redis::cmd("RPOPLPUSH");
     command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
+    engine.outage.worked();
     Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }
 
