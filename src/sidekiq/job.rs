@@ -87,7 +87,16 @@ pub(super) fn latency(payload: &Payload) -> Option<Duration> {
 pub enum NotDone {
     /// It failed. What follows (a retry, the dead set, nothing) is for the job's options to say.
     Failed(JobFailure),
-    /// It could not be done now, and that is nobody's failure: it is put off, unchanged, for this long.
+    /// It failed, and if its options let it be retried, then after this time (and Sidekiq's random addition to it)
+    /// instead of the time that grows with each failure. Zero means the usual time.
+    Again(JobFailure, Duration),
+    /// It failed and would fail again: no retry, but the dead set at once. A job that is never to be retried, or never
+    /// to lie in the dead set, is gone, as it would be when exhausted.
+    Kill(JobFailure),
+    /// It failed, nothing follows, and it is gone whatever its options say. It counts as a failure all the same.
+    Discard(JobFailure),
+    /// It could not be done now, and that is nobody's failure: it is put off for this long. Every field stays as it
+    /// is, the count of retries among them, and no counter moves.
     Later(Duration),
     /// It was broken off: it goes back to its queue, unchanged, as the next to be run.
     Interrupted,

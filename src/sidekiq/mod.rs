@@ -25,6 +25,7 @@
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
 //! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
 
+mod backtrace;
 mod client;
 mod clock;
 mod dead;
@@ -65,6 +66,6 @@ pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
-pub use profile::{Profile, UnknownProfile};
+pub use profile::{Profile, TimeLimit, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
