@@ -26,6 +26,8 @@
 //! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
 
 mod capsule;
+mod active_job;
+mod backtrace;
 mod client;
 mod clock;
 mod dead;
@@ -68,6 +70,6 @@ pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
-pub use profile::{Profile, UnknownProfile};
+pub use profile::{Profile, TimeLimit, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};

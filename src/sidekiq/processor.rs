@@ -19,7 +19,7 @@ use super::observer::{JobReport, Outcome};
 use super::outage::PAUSE;
 use super::payload::Payload;
 use super::perform::Perform;
-use super::retry;
+use super::retry::{self, Wish};
 use super::settle::Settlement;
 
 /// Works with this slot of a capsule, beginning with this job.
@@ -105,7 +105,10 @@ async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement,
         Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
         Err(NotDone::Later(wait)) => (put_off(job, clock::now() + wait.as_secs_f64()), Outcome::PutOff),
-        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure), Outcome::Failed),
+        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure, Wish::None), Outcome::Failed),
+        Err(NotDone::Again(failure, wait)) => (failed(engine, job, &failure, Wish::After(wait)), Outcome::Failed),
+        Err(NotDone::Kill(failure)) => (failed(engine, job, &failure, Wish::Death), Outcome::Failed),
+        Err(NotDone::Discard(failure)) => (failed(engine, job, &failure, Wish::Discard), Outcome::Failed),
     }
 }
 
@@ -130,7 +133,7 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
             }
             Ok(false) => {
                 let failure = JobFailure::new("NameError", format!("uninitialized constant {}", job.class()));
-                return (failed(engine, job, &failure), Outcome::Failed);
+                return (failed(engine, job, &failure, Wish::None), Outcome::Failed);
             }
             Err(_) if engine.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
             Err(error) => {
@@ -141,9 +144,9 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
     }
 }
 
-fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
+fn failed(engine: &Engine, job: &Job, failure: &JobFailure, wish: Wish) -> Settlement {
     tracing::warn!("{}", brief(&failure.to_string()));
-    retry::after_failure(job.payload(), job.queue(), failure, &engine.settings, clock::now())
+    retry::after_failure(job.payload(), job.queue(), failure, wish, &engine.settings, clock::now())
 }
 
 /// Settles a job, however long Redis is away, and counts it. Gives the outcome as it turned out, and the next job.

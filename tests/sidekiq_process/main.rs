@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod capsules;
+mod answers;
 mod death;
 mod foreign;
 mod life;
@@ -13,7 +14,9 @@ mod poller;
 mod queue_names;
 mod redis_server;
 mod rescue;
+mod roots;
 mod ruby;
+mod rules;
 mod shutdown;
 mod slots;
 mod throughput;
