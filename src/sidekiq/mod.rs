@@ -25,9 +25,9 @@
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
 //! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
 
-mod capsule;
 mod active_job;
 mod backtrace;
+mod capsule;
 mod client;
 mod clock;
 mod dead;

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
-mod capsules;
 mod answers;
+mod capsules;
 mod death;
 mod foreign;
 mod life;
