@@ -56,6 +56,7 @@ mod settle;
 mod shared_queue;
 mod stats;
 mod waits;
+mod when;
 
 pub use client::{Client, NewJob};
 pub use identity::Identity;
@@ -68,3 +69,4 @@ pub use process::Process;
 pub use profile::{Profile, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use when::When;
