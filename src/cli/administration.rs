@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::profile;
 use crate::config::Config;
 use crate::connections::{Redis, RedisSettings};
 use crate::coordination::run;
@@ -35,8 +36,9 @@ impl Administration {
     }
 
     /// What pushes jobs.
-    pub(super) fn client(&self) -> Client {
-        Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), self.config.sidekiq.profile)
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        let profile = profile::choose(&self.config, &self.redis).await?;
+        Ok(Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), profile))
     }
 
     /// Whether a live run is at this mirror.

@@ -52,7 +52,7 @@ pub(super) fn run(args: &EnqueueArgs) -> anyhow::Result<()> {
         .retry(retry(&args.retry)?);
     let when = when(args)?;
     Administration::with(config, async |administration| {
-        let client = administration.client();
+        let client = administration.client().await?;
         match when {
             None => client.push(&job).await?,
             Some(when) => client.push_at(&job, when).await?,

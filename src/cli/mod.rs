@@ -4,6 +4,7 @@ mod administration;
 mod enqueue;
 mod mirror;
 mod output;
+mod profile;
 mod run;
 
 use std::path::PathBuf;

@@ -28,6 +28,7 @@
 mod client;
 mod clock;
 mod dead;
+mod detection;
 mod engine;
 mod fetch;
 mod foreign;
@@ -59,6 +60,7 @@ mod waits;
 mod when;
 
 pub use client::{Client, NewJob};
+pub use detection::{Detection, Evidence, by_processes, detect};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sidemirror::sidekiq::{Client, Keys, NewJob, Profile, When};
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::redis_server::RedisServer;
+use crate::redis_server::{RedisServer, connect};
 use crate::ruby;
 
 #[tokio::test]
@@ -49,4 +50,30 @@ async fn a_bulk_of_thousands_arrives_whole_and_in_order() {
     assert!(jids.eq(jobs.iter().step_by(2).map(|job| Value::from(job.jid()))));
     assert_eq!(server.run::<usize>(&["LLEN", "queue:b"]).await, 1250);
     assert_eq!(server.run::<usize>(&["ZCARD", "schedule"]).await, 250);
+}
+
+/// Leads the first connection to one server, and all others to another, as a name does during a failover.
+async fn first_then(first: u16, then: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut to = first;
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+            to = then;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_push_that_a_demoted_server_refuses_is_made_at_the_new_master() {
+    let (old, new) = (RedisServer::start().await, RedisServer::start().await);
+    let redis = connect(first_then(old.port, new.port).await).await.unwrap();
+    old.run::<()>(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let client = Client::new(redis, Keys::default(), Profile::V7);
+    client.push(&NewJob::new("Job", vec![])).await.unwrap();
+    assert_eq!(new.run::<usize>(&["LLEN", "queue:default"]).await, 1);
+    assert_eq!(new.run::<Vec<String>>(&["SMEMBERS", "queues"]).await, ["default"]);
 }
