@@ -22,10 +22,10 @@ pub(super) struct EnqueueArgs {
     #[arg(allow_negative_numbers = true)]
     args: Vec<String>,
     /// Wait so long, such as 5m, before it goes into its queue
-    #[arg(long = "in", value_name = "DURATION", conflicts_with = "at")]
+    #[arg(long = "in", value_name = "DURATION", conflicts_with = "at", allow_hyphen_values = true)]
     wait: Option<String>,
     /// Put it into its queue at this time: 2026-11-22T07:05:00Z, or a number, which means what it means in Ruby
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
     /// Put it into this queue [default: the first that is configured]
     #[arg(long, value_name = "NAME")]

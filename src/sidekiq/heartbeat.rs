@@ -43,7 +43,7 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
 
 /// One heartbeat. Gives the signal that somebody left for us, at most one each time.
 async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
-    engine.stats.flush(&engine.redis, &engine.settings.keys).await?;
+    engine.flush_figures().await?;
 
     let mut busy = redis::pipe();
     busy.atomic();

@@ -23,13 +23,14 @@
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
 
 mod client;
 mod clock;
 mod dead;
 mod detection;
 mod engine;
+mod execution_metrics;
 mod fetch;
 mod foreign;
 mod hands;

@@ -80,5 +80,5 @@ fn what_makes_no_job_is_refused() {
     })
     .collect();
     insta::assert_snapshot!(refusals.join("\n"));
-    assert_eq!(desk.redis.connection().dbsize::<usize>().unwrap(), 0);
+    assert_eq!(redis::cmd("DBSIZE").query::<usize>(&mut desk.redis.connection()).unwrap(), 0);
 }
