@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::redises;
+use super::{profile, redises};
 use crate::config::Config;
 use crate::connections::Redis;
 use crate::coordination::run;
@@ -15,7 +15,6 @@ use crate::store::{MirrorStore, RedisStore};
 pub(super) struct Administration {
     pub(super) store: Arc<dyn MirrorStore>,
     redis: Redis,
-    pub(super) client: Client,
     pub(super) config: Config,
 }
 
@@ -30,9 +29,14 @@ impl Administration {
         runtime.block_on(async {
             let redis = redises::connect_first(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
-            let client = Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile);
-            work(Self { store, redis, client, config }).await
+            work(Self { store, redis, config }).await
         })
+    }
+
+    /// What pushes jobs.
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        let profile = profile::choose(&self.config, &self.redis).await?;
+        Ok(Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), profile))
     }
 
     /// Whether a live run is at this mirror.

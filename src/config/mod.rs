@@ -138,7 +138,7 @@ fn sidekiq(
     env: Environment<'_>,
 ) -> Result<Settings, ConfigError> {
     let queues = queues::queues(root, &overrides.queues)?;
-    let mut default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile);
+    let mut default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile.unwrap_or_default());
     if let Some(first) = default.capsules.pop() {
         default.capsules = capsules::capsules(root, first)?;
     }

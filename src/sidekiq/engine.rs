@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::capsule::Serving;
+use super::execution_metrics::ExecutionMetrics;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
 use super::identity::Identity;
@@ -28,6 +30,7 @@ pub(super) struct Engine {
     pub(super) hands: Arc<Hands>,
     pub(super) capsules: Vec<Arc<Serving>>,
     pub(super) stats: Stats,
+    pub(super) execution_metrics: ExecutionMetrics,
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
     pub(super) paused: Paused,
@@ -61,6 +64,7 @@ impl Engine {
                 .collect(),
             hands,
             stats: Stats::default(),
+            execution_metrics: ExecutionMetrics::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             paused: Paused::default(),
@@ -81,6 +85,13 @@ impl Engine {
     /// Moves a job out of our working list. `false` if it no longer lay there.
     pub(super) async fn settle(&self, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
         settle(self, fetched, settlement).await
+    }
+
+    /// Writes down what was counted since the last time.
+    pub(super) async fn flush_figures(&self) -> Result<(), RedisError> {
+        let (redis, keys) = (&self.redis, &self.settings.keys);
+        self.stats.flush(redis, keys).await?;
+        self.execution_metrics.flush(redis, keys, self.settings.profile, Utc::now()).await
     }
 
     /// Where the jobs lie that we fetched from `queue` and have not settled.

@@ -45,7 +45,7 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
 
 /// One heartbeat. Gives the signal that somebody left for us, at most one each time.
 async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
-    engine.stats.flush(&engine.redis, &engine.settings.keys).await?;
+    engine.flush_figures().await?;
 
     let mut busy = redis::pipe();
     busy.atomic();
@@ -76,18 +76,22 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
 }
 
 fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
-    let key = busy_key(engine);
-    commands.cmd("UNLINK").arg(&key).ignore();
+    let keys = busy_keys(engine);
+    commands.cmd("UNLINK").arg(&keys).ignore();
     for held in engine.hands.held() {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
         let work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
-        commands.cmd("HSET").arg(&key).arg(held.slot).arg(work.to_string()).ignore();
+        for key in &keys {
+            commands.cmd("HSET").arg(key).arg(&held.slot).arg(work.to_string()).ignore();
+        }
     }
-    commands.cmd("EXPIRE").arg(&key).arg(LIFE).ignore();
+    for key in &keys {
+        commands.cmd("EXPIRE").arg(key).arg(LIFE).ignore();
+    }
 }
 
-fn busy_key(engine: &Engine) -> String {
+fn busy_keys(engine: &Engine) -> Vec<String> {
     engine.settings.keys.busy(&engine.identity, engine.settings.profile)
 }
 
@@ -141,7 +145,7 @@ fn obey(engine: &Engine, signal: &str) {
 pub(super) async fn say_goodbye(engine: &Engine) -> Result<(), RedisError> {
     let mut commands = redis::pipe();
     commands.cmd("SREM").arg(engine.settings.keys.processes()).arg(engine.identity.as_str()).ignore();
-    commands.cmd("UNLINK").arg(busy_key(engine)).ignore();
+    commands.cmd("UNLINK").arg(busy_keys(engine)).ignore();
     engine.redis.pipeline(&commands).await
 }
 

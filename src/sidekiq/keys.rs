@@ -66,9 +66,9 @@ impl Keys {
         self.named(identity)
     }
 
-    /// What a process is doing.
-    pub(super) fn busy(&self, identity: &Identity, profile: Profile) -> String {
-        format!("{}{identity}:{}", self.prefix, profile.busy_suffix())
+    /// What a process is doing, wherever a reader of this version looks for it.
+    pub(super) fn busy(&self, identity: &Identity, profile: Profile) -> Vec<String> {
+        profile.busy_suffixes().iter().map(|suffix| format!("{}{identity}:{suffix}", self.prefix)).collect()
     }
 
     /// Where others leave signals for a process.

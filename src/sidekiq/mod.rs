@@ -23,7 +23,7 @@
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
 
 mod active_job;
 mod backtrace;
@@ -31,7 +31,9 @@ mod capsule;
 mod client;
 mod clock;
 mod dead;
+mod detection;
 mod engine;
+mod execution_metrics;
 mod fetch;
 mod foreign;
 mod hands;
@@ -60,9 +62,11 @@ mod settle;
 mod shared_queue;
 mod stats;
 mod waits;
+mod when;
 
 pub use capsule::Capsule;
 pub use client::{Client, NewJob};
+pub use detection::{Detection, Evidence, by_processes, detect};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;
@@ -73,3 +77,4 @@ pub use process::Process;
 pub use profile::{Profile, TimeLimit, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use when::When;

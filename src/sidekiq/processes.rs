@@ -55,7 +55,7 @@ pub(super) async fn clean_up(redis: &Redis, keys: &Keys) -> Result<Option<u64>, 
 }
 
 /// Every registered process with its `info`, if it still lives.
-async fn infos(redis: &Redis, keys: &Keys) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, RedisError> {
+pub(super) async fn infos(redis: &Redis, keys: &Keys) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, RedisError> {
     let identities: Vec<Vec<u8>> = redis.query(redis::cmd("SMEMBERS").arg(keys.processes())).await?;
     if identities.is_empty() {
         return Ok(Vec::new());

@@ -4,6 +4,7 @@
 
 mod answers;
 mod capsules;
+mod client;
 mod death;
 mod foreign;
 mod life;
