@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
+use super::redises;
 use crate::config::Config;
-use crate::connections::{Redis, RedisSettings};
+use crate::connections::Redis;
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
@@ -29,7 +28,7 @@ impl Administration {
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let redis = connect(&config).await?;
+            let redis = redises::connect_first(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
             let client = Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile);
             work(Self { store, redis, client, config }).await
@@ -40,12 +39,6 @@ impl Administration {
     pub(super) async fn is_running(&self, key: MirrorKey) -> anyhow::Result<bool> {
         Ok(run::owned(&self.redis, &[key]).await?.contains(&true))
     }
-}
-
-/// Connects to the configured Redis.
-pub(super) async fn connect(config: &Config) -> anyhow::Result<Redis> {
-    let url = config.redis_url.parse().context("environment: REDIS_URL")?;
-    Ok(Redis::connect(&RedisSettings::new(url)).await?)
 }
 
 /// The key that seals logins.

@@ -3,6 +3,7 @@
 mod administration;
 mod mirror;
 mod output;
+mod redises;
 mod run;
 
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable};
+use super::{ConfigArgs, administration, environment_variable, redises};
 use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
@@ -98,7 +98,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let sealing_key = preparation::sealing_key(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
-    let redis = administration::connect(&config).await?;
+    let redises = tokio::select! {
+        redises = redises::connect(&config) => redises?,
+        () = signals.stop() => return Ok(()),
+    };
+    let redis = redises.queues.clone();
     let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());

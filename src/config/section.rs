@@ -63,6 +63,15 @@ impl Section {
         }
     }
 
+    /// The path of a file, from the root.
+    pub(super) fn file(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        match self.text(key)? {
+            None => Ok(None),
+            Some(path) if path.starts_with('/') => Ok(Some(path.into())),
+            Some(path) => Err(self.error(key, format!("got {path:?}"), "a path that begins with /")),
+        }
+    }
+
     pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, ConfigError> {
         match self.take(key) {
             None => Ok(None),

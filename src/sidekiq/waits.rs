@@ -51,8 +51,8 @@ impl Waits {
     /// Waits at a queue with this slot.
     pub(super) async fn park(&mut self, engine: &Arc<Engine>, queue: &Arc<str>, slot: Slot) -> Result<(), RedisError> {
         let line = match self.lines.remove(queue) {
-            Some(line) => line,
-            None => open(engine).await?,
+            Some(line) if !line.connection.is_outdated() => line,
+            _ => open(engine).await?,
         };
         self.watched.insert(Arc::clone(queue), line.client);
         self.tasks.spawn(wait(Arc::clone(engine), Arc::clone(queue), slot, line));

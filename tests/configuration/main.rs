@@ -203,8 +203,8 @@ fn the_environment_chooses_a_section_and_the_command_line_beats_the_file() {
 
 #[test]
 fn redis_is_where_sidekiq_would_look_for_it() {
-    let url = |variables: &[(&str, &str)]| load("", Overrides::default(), variables).redis_url;
-    assert_eq!(url(&[]), "redis://localhost:6379/0");
-    assert_eq!(url(&[("REDIS_URL", "redis://a")]), "redis://a");
-    assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "redis://b");
+    let url = |variables: &[(&str, &str)]| load("", Overrides::default(), variables).redis.url.to_string();
+    assert_eq!(url(&[]), "localhost:6379/0");
+    assert_eq!(url(&[("REDIS_URL", "redis://a")]), "a:6379/0");
+    assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "b:6379/0");
 }
