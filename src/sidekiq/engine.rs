@@ -15,11 +15,13 @@ use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
 use super::stats::Stats;
-use crate::connections::{Redis, RedisError};
+use crate::connections::{Redis, RedisError, Redises};
 
 pub(super) struct Engine {
     pub(super) settings: Settings,
     pub(super) redis: Redis,
+    /// The Redises of a GitLab.
+    pub(super) gitlab: Redises,
     pub(super) identity: Identity,
     pub(super) registry: Registry,
     pub(super) observer: Arc<dyn Observer>,
@@ -44,10 +46,11 @@ impl Engine {
     pub(super) fn new(
         identity: Identity,
         settings: Settings,
-        redis: Redis,
+        gitlab: Redises,
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
+        let redis = gitlab.queues.clone();
         Arc::new(Self {
             hands: Hands::new(settings.concurrency),
             stats: Stats::default(),
@@ -61,6 +64,7 @@ impl Engine {
             reply_lost: Notify::new(),
             settings,
             redis,
+            gitlab,
             identity,
             registry,
             observer,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::clock;
 use super::payload::Payload;
+use super::{clock, gitlab};
 
 /// One execution of one job.
 #[derive(Debug)]
@@ -40,11 +40,14 @@ impl Job {
         &self.queue
     }
 
-    /// The arguments.
+    /// The arguments, as they were before GitLab's client compressed them if it did.
     ///
     /// # Errors
     /// A [`JobFailure`] when they are missing, no array, or hold a text that is not Unicode.
     pub fn args(&self) -> Result<Vec<Value>, JobFailure> {
+        if let Some(args) = gitlab::inflated(&self.payload) {
+            return args;
+        }
         self.payload
             .get("args")
             .ok_or_else(|| JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read"))

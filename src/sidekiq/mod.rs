@@ -12,6 +12,8 @@
 //! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
 //! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
+//! For a GitLab, what its own processes do around a job is done by `gitlab`.
+//!
 //! When a retry is due, the `poller` pushes it into its queue again.
 //!
 //! # What keeps jobs from being lost
@@ -31,6 +33,7 @@ mod dead;
 mod engine;
 mod fetch;
 mod foreign;
+mod gitlab;
 mod hands;
 mod heartbeat;
 mod identity;
@@ -58,6 +61,7 @@ mod stats;
 mod waits;
 
 pub use client::{Client, NewJob};
+pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;

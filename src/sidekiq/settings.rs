@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::gitlab::GitLabSettings;
 use super::keys::Keys;
 use super::profile::Profile;
 use super::queues::QueueSet;
@@ -32,6 +33,8 @@ pub struct Settings {
     /// How long a queue counts as served by another process that was seen there, or that may not have come up yet:
     /// so long, jobs of classes that are not ours are left to it.
     pub foreign_grace: Duration,
+    /// What is done for GitLab's Rails side.
+    pub gitlab: GitLabSettings,
 }
 
 impl Settings {
@@ -49,6 +52,7 @@ impl Settings {
             poller: PollerSettings::default(),
             dead: DeadSettings::default(),
             foreign_grace: Duration::from_mins(2),
+            gitlab: GitLabSettings::default(),
         }
     }
 }

@@ -4,8 +4,10 @@
 
 mod death;
 mod foreign;
+mod gitlab;
 mod life;
 mod lost_reply;
+mod namespace;
 mod outage;
 mod poller;
 mod redis_server;
