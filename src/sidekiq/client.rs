@@ -92,7 +92,7 @@ impl fmt::Debug for NewJob {
 }
 
 /// 24 hexadecimal digits by chance, as Sidekiq makes them.
-fn new_jid() -> String {
+pub(super) fn new_jid() -> String {
     format!("{:024x}", rand::random::<u128>() >> 32)
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod cron_tab;
 mod detection;
 mod execution_metrics;
 
