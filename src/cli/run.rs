@@ -107,7 +107,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
-    let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), config.mirror.jobs.keys()));
+    let own_class = update_all_mirrors::CLASS.to_owned();
+    let known_classes = config.mirror.jobs.keys().chain([&own_class]);
+    let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), known_classes));
 
     let environment = Arc::new(Environment {
         identity: identity.to_string(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Timelike, Utc};
 use redis::Commands as _;
 use serde_json::{Value, json};
 use sidemirror::connections::{self, RedisSettings};
@@ -151,19 +151,27 @@ fn disabled_in_the_tab_nothing_is_scheduled_until_somebody_asks_for_it_there() {
     Tab::registered(&redis);
     assert_eq!(ruby(&redis, "job.disable!")["all"][0]["status"], "disabled");
 
-    let installation = Installation::new(&redis.url()).mirror("cron_tab", true).mirror("sidekiq", "6.4");
+    let installation = Installation::new(&redis.url())
+        .mirror("cron_tab", true)
+        .mirror("sidekiq", "6.4")
+        .mirror("max_capacity", 1)
+        .mirror("capacity_threshold", 1);
     let store = Store::open(&redis, &installation);
-    store.add_pull(1, "group/project.git", &git.url("up/stream.git"), Utc::now());
+    for id in 1..=3 {
+        store.add_pull(id, &format!("group/project-{id}.git"), &git.url("up/stream.git"), Utc::now());
+    }
     let worker = installation.start_worker();
     wait::until("it is told", Duration::from_secs(20), || worker.log().contains("the cron tab says disabled"));
     assert_eq!(ruby(&redis, "nil")["all"][0]["status"], "disabled", "a start does not enable it");
-    assert_eq!(store.mirrors()[0].state.status, Status::None);
+    assert!(store.mirrors().iter().all(|mirror| mirror.state.status == Status::None));
 
+    // A pass goes on as slots become free, to the end of its minute.
+    wait::until("enough is left of the minute", Duration::from_secs(30), || Utc::now().second() < 40);
     ruby(&redis, "job.enque!");
-    wait::until("the mirror is updated", Duration::from_secs(20), || {
-        store.mirrors()[0].state.status == Status::Finished
+    wait::until("the mirrors are updated, one after the other", Duration::from_secs(20), || {
+        store.mirrors().iter().all(|mirror| mirror.state.status == Status::Finished)
     });
-    assert_eq!(worker.metric("sidemirror_mirrors_scheduled_total"), Some(1.0));
+    assert_eq!(worker.metric("sidemirror_mirrors_scheduled_total"), Some(3.0));
 }
 
 #[test]
