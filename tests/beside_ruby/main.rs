@@ -5,6 +5,7 @@
 mod cron_tab;
 mod detection;
 mod execution_metrics;
+mod pushing;
 
 #[path = "../rig/mod.rs"]
 mod rig;
