@@ -1,12 +1,17 @@
 //! The cron thread: every minute the process that holds the lease takes the due pull mirrors, in due order and
 //! up to the free capacity, marks them scheduled and pushes their jobs in bulk. Between two minutes it goes on
 //! as soon as enough slots are free again. It also frees slots that nobody uses any more.
+//!
+//! With an entry in Ruby's cron tab, a minute may be disabled, or be Ruby's: then `update_all_mirrors` does its work.
+
+pub mod update_all_mirrors;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use cron::Schedule;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +22,7 @@ use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
-use crate::sidekiq::{Client, NewJob};
+use crate::sidekiq::{Client, CronTab, NewJob, Turn};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
@@ -91,6 +96,10 @@ pub struct Scheduler {
     pub identity: String,
     /// Told what happens.
     pub observer: Arc<dyn SchedulerObserver>,
+    /// Our entry in Ruby's cron tab, if there is to be one.
+    pub cron_tab: Option<CronTab>,
+    /// Told when a pass that was asked for left due mirrors for want of slots.
+    pub more_is_due: Notify,
 }
 
 /// Why a minute's work was not done.
@@ -104,12 +113,14 @@ enum TickError {
 
 impl Scheduler {
     /// Schedules until told to stop, then gives the lease back.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut lease = None;
         let started = Instant::now();
+        let mut tab = TabState::default();
         while !stop.is_cancelled() {
             let minute = Minute { ends: Instant::now() + until_next_minute(), started, stop: &stop };
-            if let Err(error) = self.minute(&mut lease, &minute).await {
+            self.register(&mut tab).await;
+            if let Err(error) = self.minute(&mut lease, &mut tab, &minute).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
             self.rest(&minute).await;
@@ -122,7 +133,12 @@ impl Scheduler {
     }
 
     /// One minute's work. A stop is only noticed where it leaves nothing half done.
-    async fn minute(&self, lease: &mut Option<Lease>, minute: &Minute<'_>) -> Result<(), TickError> {
+    async fn minute(
+        &self,
+        lease: &mut Option<Lease>,
+        tab: &mut TabState,
+        minute: &Minute<'_>,
+    ) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
             return Ok(());
@@ -131,8 +147,35 @@ impl Scheduler {
             tracing::warn!(%error, "slots that nobody uses could not be looked for");
         }
         self.measure().await?;
-        while self.fill(lease, minute).await? && self.wait_for_room(minute).await? {}
+        if self.is_our_turn(tab).await? {
+            while self.fill(Some(lease), minute.stop).await? && self.wait_for_room(minute).await? {}
+        }
         Ok(())
+    }
+
+    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts.
+    async fn register(&self, tab: &mut TabState) {
+        if let (Some(cron_tab), false) = (&self.cron_tab, tab.is_registered) {
+            match cron_tab.register().await {
+                Ok(()) => tab.is_registered = true,
+                Err(error) => tracing::warn!(%error, "the entry in the cron tab could not be written; trying again"),
+            }
+        }
+    }
+
+    /// Whether this minute's work is for us to do, as far as the cron tab has a say in it.
+    async fn is_our_turn(&self, tab: &mut TabState) -> Result<bool, RedisError> {
+        let Some(cron_tab) = &self.cron_tab else { return Ok(true) };
+        let turn = cron_tab.turn(Utc::now()).await?;
+        tracing::debug!(?turn, "the cron tab");
+        let is_disabled = turn == Turn::Disabled;
+        if is_disabled && !tab.is_disabled {
+            tracing::warn!("the cron tab says disabled: due mirrors are not scheduled until it is enabled there");
+        } else if !is_disabled && tab.is_disabled {
+            tracing::info!("the cron tab says enabled: due mirrors are scheduled again");
+        }
+        tab.is_disabled = is_disabled;
+        Ok(matches!(turn, Turn::Ours(_)))
     }
 
     /// Obtains or renews the lease.
@@ -152,9 +195,10 @@ impl Scheduler {
     }
 
     /// Schedules due mirrors while there are free slots; tells whether more are due.
-    async fn fill(&self, lease: &Lease, minute: &Minute<'_>) -> Result<bool, TickError> {
+    /// A leader stops when it may be leader no longer.
+    async fn fill(&self, lease: Option<&Lease>, stop: &CancellationToken) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
-        while lease.is_trusted() && !minute.stop.is_cancelled() {
+        while lease.is_none_or(Lease::is_trusted) && !stop.is_cancelled() {
             let free = self.capacity.free(slots.taken().await?);
             if free == 0 {
                 return Ok(true);
@@ -305,9 +349,27 @@ impl Scheduler {
             tokio::select! {
                 () = minute.stop.cancelled() => {}
                 () = tokio::time::sleep_until(minute.ends.min(Instant::now() + SIGN_OF_LIFE)) => {}
+                () = self.more_is_due.notified() => {
+                    if let Err(error) = self.refill(minute).await {
+                        tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
+                    }
+                }
             }
         }
     }
+
+    /// Goes on where a pass that was asked for had to end.
+    async fn refill(&self, minute: &Minute<'_>) -> Result<(), TickError> {
+        while self.wait_for_room(minute).await? && self.fill(None, minute.stop).await? {}
+        Ok(())
+    }
+}
+
+/// What this process knows of its entry in the cron tab.
+#[derive(Default)]
+struct TabState {
+    is_registered: bool,
+    is_disabled: bool,
 }
 
 /// The minute that is under way.

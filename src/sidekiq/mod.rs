@@ -25,13 +25,15 @@
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more. A
+//! [`CronTab`] entry shows a schedule of ours among Ruby's.
 
 mod active_job;
 mod backtrace;
 mod capsule;
 mod client;
 mod clock;
+mod cron_tab;
 mod dead;
 mod detection;
 mod engine;
@@ -69,6 +71,7 @@ mod when;
 
 pub use capsule::Capsule;
 pub use client::{Client, NewJob};
+pub use cron_tab::{CronTab, Turn};
 pub use detection::{Detection, Evidence, by_processes, detect};
 pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;

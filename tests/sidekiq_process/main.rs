@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod answers;
+mod busy;
 mod capsules;
 mod client;
 mod death;
