@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::capsule::Serving;
+use super::finished::Finished;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
 use super::identity::Identity;
@@ -29,6 +30,9 @@ pub(super) struct Engine {
     pub(super) capsules: Vec<Arc<Serving>>,
     pub(super) stats: Stats,
     pub(super) lease: Lease,
+    /// Whether Redis has known us. Held while that is looked at, so that one task alone writes back what was lost.
+    pub(super) was_known: tokio::sync::Mutex<bool>,
+    pub(super) finished: Finished,
     pub(super) foreign: Foreign,
     pub(super) paused: Paused,
     pub(super) outage: Outage,
@@ -61,7 +65,9 @@ impl Engine {
                 .collect(),
             hands,
             stats: Stats::default(),
-            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
+            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str()), settings.keys.presence(&identity)),
+            was_known: tokio::sync::Mutex::new(false),
+            finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             paused: Paused::default(),
             outage: Outage::new(Arc::clone(&observer)),
@@ -81,6 +87,16 @@ impl Engine {
     /// Moves a job out of our working list. `false` if it no longer lay there.
     pub(super) async fn settle(&self, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
         settle(self, fetched, settlement).await
+    }
+
+    /// Returns a job to its queue, as the next to be drawn, or acknowledges it if it is over. `true` if it went back.
+    pub(super) async fn give_back(&self, fetched: &Fetched) -> Result<bool, RedisError> {
+        if self.finished.take(&fetched.bytes) {
+            // Should this fail, it is still over.
+            let over = settle(self, fetched, &Settlement::Over).await;
+            return over.map(|_| false).inspect_err(|_| self.finished.remember(&fetched.bytes));
+        }
+        settle(self, fetched, &Settlement::Next).await
     }
 
     /// Where the jobs lie that we fetched from `queue` and have not settled.

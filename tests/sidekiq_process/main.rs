@@ -4,8 +4,10 @@
 
 mod capsules;
 mod death;
+mod finished;
 mod foreign;
 mod life;
+mod loss;
 mod lost_reply;
 mod outage;
 mod paused;

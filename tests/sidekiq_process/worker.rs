@@ -11,6 +11,10 @@ use sidemirror::sidekiq::{
     Identity, Job, JobFailure, JobReport, NotDone, Observer, Outcome, Perform, PollerSettings, Process, Profile,
     QueueSet, Registry, Settings,
 };
+use tokio::sync::watch;
+
+/// The first argument of a job that waits until the test lets it go on; the next one says what is to happen then.
+const GATE: &str = "at the gate";
 
 /// What happened, in order.
 #[derive(Default)]
@@ -19,11 +23,19 @@ pub(crate) struct Record {
     pub(crate) running: AtomicUsize,
     pub(crate) most_running: AtomicUsize,
     pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
+    /// How often Redis was told to have lost its data.
+    pub(crate) losses: AtomicUsize,
+    /// Lets jobs go on that wait at the gate.
+    gate: watch::Sender<bool>,
 }
 
 impl Record {
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
         self.ended.lock().unwrap().iter().filter(|(_, ended)| *ended == outcome).count()
+    }
+
+    pub(crate) fn open_gate(&self) {
+        self.gate.send_replace(true);
     }
 
     pub(crate) fn started(&self) -> usize {
@@ -35,6 +47,10 @@ impl Observer for Record {
     fn job_finished(&self, report: &JobReport<'_>) {
         self.ended.lock().unwrap().push((report.jid.to_owned(), report.outcome));
     }
+
+    fn redis_lost_its_data(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 struct Tested(Arc<Record>);
@@ -45,6 +61,11 @@ impl Perform for Tested {
         self.0.started.fetch_add(1, Ordering::SeqCst);
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
+        if let [Value::String(word), ..] = &job.args()?[..]
+            && word == GATE
+        {
+            let _ = self.0.gate.subscribe().wait_for(|is_open| *is_open).await;
+        }
         let result = behave(job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         Ok(result?)
@@ -52,7 +73,7 @@ impl Perform for Tested {
 }
 
 async fn behave(job: &Job) -> Result<(), JobFailure> {
-    match job.args()?.first().and_then(Value::as_str) {
+    match job.args()?.iter().find_map(|arg| arg.as_str().filter(|word| *word != GATE)) {
         Some("fail") => Err(JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") }),
         Some("panic") => panic!("out of order"),
         Some("nap") => {
