@@ -9,6 +9,7 @@ use super::capsule::Capsule;
 use super::clock;
 use super::engine::Engine;
 use super::latency;
+use super::loss;
 use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use super::queues::QueueSet;
@@ -27,8 +28,11 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
             engine.outage.failed("measuring the queues", &error);
         }
         match beat(engine, &info).await {
-            Ok(signal) => {
+            Ok((is_new, signal)) => {
                 engine.outage.worked();
+                if is_new && let Err(error) = loss::look(engine).await {
+                    engine.outage.failed("renewing the lease", &error);
+                }
                 if let Some(signal) = signal {
                     obey(engine, &signal);
                 }
@@ -43,8 +47,9 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
     }
 }
 
-/// One heartbeat. Gives the signal that somebody left for us, at most one each time.
-async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
+/// One heartbeat. Tells whether we were not on the list of processes, and gives the signal that somebody left for us, at
+/// most one each time.
+async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), RedisError> {
     engine.flush_figures().await?;
 
     let mut busy = redis::pipe();
@@ -59,7 +64,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
     let (keys, identity) = (&engine.settings.keys, engine.identity.as_str());
     let mut entry = redis::pipe();
     entry.atomic();
-    entry.cmd("SADD").arg(keys.processes()).arg(identity).ignore();
+    entry.cmd("SADD").arg(keys.processes()).arg(identity);
     entry
         .cmd("HMSET")
         .arg(keys.entry(identity))
@@ -71,8 +76,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
         .ignore();
     entry.cmd("EXPIRE").arg(keys.entry(identity)).arg(LIFE).ignore();
     entry.cmd("RPOP").arg(keys.signals(&engine.identity));
-    let (signal,): (Option<String>,) = engine.redis.pipeline(&entry).await?;
-    Ok(signal)
+    engine.redis.pipeline(&entry).await
 }
 
 fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {

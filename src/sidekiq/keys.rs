@@ -92,6 +92,11 @@ impl Keys {
         format!("{}reliable-fetcher-heartbeat-{}", self.prefix, identity.replace(':', "-"))
     }
 
+    /// Says that a process has been here. Nobody else writes or removes it, so that it is only ever gone with all the rest.
+    pub(super) fn presence(&self, identity: &Identity) -> String {
+        format!("{}sidemirror:process:{identity}", self.prefix)
+    }
+
     /// Takes the key of a working list apart into queue and identity. Two forms of identity are in use:
     /// `host:pid:nonce`, and `host:pid` of older reliable fetchers.
     pub(super) fn parse_working_list<'k>(&self, key: &'k str) -> Option<(&'k str, &'k str)> {

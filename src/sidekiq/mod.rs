@@ -20,7 +20,9 @@
 //!
 //! The `lease` proves that we live. `rescue` returns the jobs of processes whose lease has run out. `reconcile` finds
 //! jobs that reached our list though the reply to the fetch was lost. A stopping [`Process`] returns what it cannot
-//! finish. A job may therefore run twice, but never not at all.
+//! finish. A job may therefore run twice, but never not at all. One that is over though Redis could not be told is
+//! remembered (`finished`), and not run again here. When Redis comes back without its data (`loss`), the jobs in hand are
+//! written back.
 //!
 //! # What others see
 //!
@@ -39,6 +41,7 @@ mod detection;
 mod engine;
 mod execution_metrics;
 mod fetch;
+mod finished;
 mod foreign;
 mod gitlab;
 mod hands;
@@ -48,6 +51,7 @@ mod job;
 mod keys;
 mod latency;
 mod lease;
+mod loss;
 mod observer;
 mod outage;
 mod paused;

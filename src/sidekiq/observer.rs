@@ -17,6 +17,8 @@ pub enum Outcome {
     Foreign,
     /// It was no job at all and lies in the dead set.
     Malformed,
+    /// It was done here before, but could not be acknowledged then: now it was, without being run.
+    Repeated,
     /// While it ran, another process took it for abandoned: it will run again there.
     Interrupted,
 }
@@ -31,6 +33,7 @@ impl Outcome {
             Self::PutOff => "put_off",
             Self::Foreign => "foreign",
             Self::Malformed => "malformed",
+            Self::Repeated => "repeated",
             Self::Interrupted => "interrupted",
         }
     }
@@ -67,6 +70,9 @@ pub trait Observer: Send + Sync {
 
     /// Redis does not answer any more (`true`), or does so again.
     fn redis_is_lost(&self, _lost: bool) {}
+
+    /// Redis came back without its data. The jobs in hand were written back.
+    fn redis_lost_its_data(&self) {}
 
     /// So long the next job of `queue` has been waiting; zero if there is none. Told at every heartbeat.
     fn queue_latency(&self, _queue: &str, _latency: Duration) {}

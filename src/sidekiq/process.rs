@@ -47,7 +47,7 @@ impl Process {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RedisError> {
         let engine = Engine::new(identity, settings, redis.into(), registry, observer);
-        engine.lease.ensure().await?;
+        lease::ensure(&engine).await?;
         // Before the first fetch: a paused queue stays paused over a restart.
         paused::look(&engine).await?;
         let process = Self { engine, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
@@ -131,7 +131,7 @@ impl Process {
         let leave = async {
             for held in engine.hands.held() {
                 // A job that ends at this very moment settles itself; Redis lets only one of the two happen.
-                if let Err(error) = engine.settle(&held.fetched, &super::settle::Settlement::Next).await {
+                if let Err(error) = engine.give_back(&held.fetched).await {
                     engine.outage.failed("returning a job", &error);
                 }
             }

@@ -17,6 +17,7 @@ use super::fetch;
 use super::gitlab;
 use super::hands::{Fetched, Slot};
 use super::job::{Job, JobFailure, NotDone};
+use super::loss;
 use super::observer::{JobReport, Outcome};
 use super::outage::PAUSE;
 use super::payload::Payload;
@@ -101,6 +102,10 @@ async fn settle_by_class(
     let started = Instant::now();
     let latency = job.latency();
     let (settlement, outcome) = match work {
+        _ if engine.finished.take(&fetched.bytes) => {
+            tracing::warn!("this job was done here before and only now can be acknowledged: it is not run again");
+            (Settlement::Over, Outcome::Repeated)
+        }
         Some(work) => gitlab::around(engine, job, &slot.name(), perform(engine, work.as_ref(), job)).await,
         None => foreign(engine, fetched, job).await,
     };
@@ -190,7 +195,12 @@ async fn conclude(
 ) -> (Outcome, Option<Fetched>) {
     let (lay_there, next) = if let Settlement::Over = settlement {
         match fetch::acknowledge_and_draw(engine, capsule, fetched).await {
-            Ok(answer) => answer,
+            Ok((true, next)) => (true, next),
+            Ok((false, next)) => {
+                // It may have come back to us with this very draw; then that is what is acknowledged now.
+                let others = next.filter(|next| next.bytes != fetched.bytes || next.queue != fetched.queue);
+                (settle_at_last(engine, fetched, &settlement).await, others)
+            }
             Err(error) => {
                 fetch::lost(engine, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
@@ -217,15 +227,28 @@ async fn conclude(
 
 /// Settles a job, trying every second until Redis answers. `false` if it certainly lay in our list no longer.
 async fn settle_at_last(engine: &Engine, fetched: &Fetched, settlement: &Settlement) -> bool {
-    let mut uncertain = false;
+    let (mut uncertain, mut is_known) = (false, false);
     loop {
-        match engine.settle(fetched, settlement).await {
-            Ok(lay_there) => return lay_there || uncertain,
+        let looked = match engine.settle(fetched, settlement).await {
+            Ok(true) => {
+                engine.finished.take(&fetched.bytes);
+                return true;
+            }
+            Ok(false) if is_known => return uncertain,
+            // Perhaps it is not there because nothing is there any more; then it is written back now.
+            Ok(false) => loss::look(engine).await,
             Err(error) => {
                 uncertain |= !error.is_refusal();
-                engine.outage.failed("settling a job", &error);
-                tokio::time::sleep(PAUSE).await;
+                Err(error)
             }
+        };
+        if matches!(settlement, Settlement::Over) {
+            engine.finished.remember(&fetched.bytes);
+        }
+        is_known = looked.is_ok();
+        if let Err(error) = looked {
+            engine.outage.failed("settling a job", &error);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }

@@ -12,6 +12,10 @@ use sidemirror::sidekiq::{
     QueueSet, Registry, Settings,
 };
 use tokio::sync::Notify;
+use tokio::sync::watch;
+
+/// The first argument of a job that waits until the test lets it go on; the next one says what is to happen then.
+const GATE: &str = "at the gate";
 
 /// What happened, in order.
 #[derive(Default)]
@@ -21,6 +25,10 @@ pub(crate) struct Record {
     pub(crate) most_running: AtomicUsize,
     pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
     may_end: Notify,
+    /// How often Redis was told to have lost its data.
+    pub(crate) losses: AtomicUsize,
+    /// Lets jobs go on that wait at the gate.
+    gate: watch::Sender<bool>,
 }
 
 impl Record {
@@ -33,6 +41,10 @@ impl Record {
         self.may_end.notify_one();
     }
 
+    pub(crate) fn open_gate(&self) {
+        self.gate.send_replace(true);
+    }
+
     pub(crate) fn started(&self) -> usize {
         self.started.load(Ordering::SeqCst)
     }
@@ -41,6 +53,10 @@ impl Record {
 impl Observer for Record {
     fn job_finished(&self, report: &JobReport<'_>) {
         self.ended.lock().unwrap().push((report.jid.to_owned(), report.outcome));
+    }
+
+    fn redis_lost_its_data(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -52,6 +68,11 @@ impl Perform for Tested {
         self.0.started.fetch_add(1, Ordering::SeqCst);
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
+        if let [Value::String(word), ..] = &job.args()?[..]
+            && word == GATE
+        {
+            let _ = self.0.gate.subscribe().wait_for(|is_open| *is_open).await;
+        }
         let result = behave(&self.0, job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         result
@@ -60,7 +81,7 @@ impl Perform for Tested {
 
 async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
     let boom = || JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") };
-    match job.args()?.first().and_then(Value::as_str) {
+    match job.args()?.iter().find_map(|arg| arg.as_str().filter(|word| *word != GATE)) {
         Some("fail") => Err(boom().into()),
         Some("again in 1000 s") => Err(NotDone::Again(boom(), Duration::from_secs(1000))),
         Some("kill") => Err(NotDone::Kill(boom())),
