@@ -58,12 +58,18 @@ impl Server {
 
     /// Runs a command given as words.
     pub(crate) fn run<T: redis::FromRedisValue>(&self, words: &str) -> T {
+        self.try_to_run(words).unwrap()
+    }
+
+    /// The same where the server may break the connection.
+    pub(crate) fn try_to_run<T: redis::FromRedisValue>(&self, words: &str) -> redis::RedisResult<T> {
         let mut words = words.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
         for word in words {
             command.arg(word);
         }
-        command.query(&mut self.connection()).unwrap()
+        let client = redis::Client::open(self.url.as_str())?;
+        command.query(&mut client.get_connection()?)
     }
 
     /// How often the server has answered with this error.
