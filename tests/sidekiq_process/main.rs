@@ -9,6 +9,7 @@ mod life;
 mod lost_reply;
 mod outage;
 mod poller;
+mod rails;
 mod redis_server;
 mod rescue;
 mod roots;
