@@ -98,7 +98,9 @@ mod tests {
         ] {
             assert_eq!(of(&json!([record(id)])).unwrap(), [expected], "{id}");
         }
-        for id in ["gid://forge/Project", "gid://forge/Project/", "gid:///Project/1", "http://forge/Project/1", "42", ""] {
+        for id in
+            ["gid://forge/Project", "gid://forge/Project/", "gid:///Project/1", "http://forge/Project/1", "42", ""]
+        {
             let failure = of(&json!([record(id)])).unwrap_err();
             assert_eq!(failure.error_class, "ActiveJob::DeserializationError", "{id}");
         }

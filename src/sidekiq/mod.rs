@@ -29,6 +29,8 @@ mod active_job;
 mod backtrace;
 mod client;
 mod clock;
+#[cfg(test)]
+mod cycle_tests;
 mod dead;
 mod engine;
 mod fetch;
@@ -53,10 +55,16 @@ mod queues;
 mod reconcile;
 mod rescue;
 mod retry;
+mod ruby_reader;
+#[cfg(test)]
+mod ruby_texts;
 mod settings;
 mod settle;
 mod shared_queue;
 mod stats;
+#[cfg(test)]
+#[path = "../../tests/oracle/untouched.rs"]
+mod untouched;
 mod waits;
 
 pub use client::{Client, NewJob};

@@ -166,7 +166,9 @@ fn a_message_is_cut_at_ten_thousand_characters() {
     let settings = Settings::new(1, QueueSet::new([("q".to_owned(), 1)]).unwrap(), Profile::V8);
     let failure = JobFailure::new("E", "é".repeat(20_000));
     let payload = Payload::parse("{}").unwrap();
-    let Settlement::Retry(text, _) = after_failure(&payload, "q", &failure, Wish::None, &settings, NOW) else { panic!() };
+    let Settlement::Retry(text, _) = after_failure(&payload, "q", &failure, Wish::None, &settings, NOW) else {
+        panic!()
+    };
     let stored = Payload::parse(text).unwrap();
     assert_eq!(stored.get::<String>("error_message").unwrap().chars().count(), 10_000);
     assert_eq!(stored.raw("failed_at"), Some(&b"1700000000000"[..]));

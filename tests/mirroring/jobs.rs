@@ -28,7 +28,10 @@ fn an_active_job_that_names_a_record_runs_the_mirror_of_that_number() {
 
     push(&world, &job("gid://forge/Project/forty-two"));
     let retry: Vec<String> = world.redis.connection().zrange("retry", 0, -1).unwrap();
-    assert!(retry[0].contains(r#""error_message":"the job's first argument is not the number of a mirror"#), "{retry:?}");
+    assert!(
+        retry[0].contains(r#""error_message":"the job's first argument is not the number of a mirror"#),
+        "{retry:?}"
+    );
 }
 
 #[test]

@@ -13,8 +13,17 @@ mod rails;
 mod redis_server;
 mod rescue;
 mod roots;
+mod round_trip;
 mod ruby;
+mod ruby_json;
 mod rules;
+mod samples;
 mod shutdown;
+mod spellings;
 mod throughput;
 mod worker;
+
+#[path = "../../src/sidekiq/ruby_texts.rs"]
+mod ruby_texts;
+#[path = "../oracle/untouched.rs"]
+mod untouched;

@@ -121,7 +121,8 @@ async fn rails_counts_the_executions_of_a_job_that_we_failed_as_it_counts_its_ow
         let fields = |job: &Value| job.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(fields(&job), fields(&their_job), "{release}: the same fields in the same order");
         assert_eq!((&job["error_class"], &job["retry_count"]), (&their_job["error_class"], &their_job["retry_count"]));
-        let counts = |job: &Value| [&job["args"][0]["executions"], &job["args"][0]["exception_executions"]].map(Clone::clone);
+        let counts =
+            |job: &Value| [&job["args"][0]["executions"], &job["args"][0]["exception_executions"]].map(Clone::clone);
         assert_eq!((counts(&job), counts(&their_job)), ([json!(0), json!({})], [json!(0), json!({})]), "{release}");
         assert!(text.starts_with(before.trim_end_matches('}')), "{release}: not one byte of the job has changed");
 
