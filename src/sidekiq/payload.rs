@@ -119,7 +119,8 @@ impl Edit<'_> {
         let Payload { bytes, members } = self.payload;
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             let fields: Vec<String> = self.added().collect();
-            return format!("{{{}}}", fields.join(",")).into();
+            let inside = bytes.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace + 1);
+            return [&bytes[..inside], fields.join(",").as_bytes(), &bytes[inside..]].concat().into();
         };
         let mut text = bytes[..first.start].to_vec();
         let mut previous: Option<&Member> = None;

@@ -19,7 +19,8 @@ fn a_field_is_replaced_in_its_place_or_added_at_the_end() {
         br#"{"class":"A","retry_count":4,"args":[],"failed_at":1700000000.0}"#
     );
     assert_eq!(edited(b"{}", |edit| edit.set("a", "b")), br#"{"a":"b"}"#);
-    assert_eq!(edited(b" { } \n", |edit| edit), b"{}");
+    assert_eq!(edited(b" {\r} \n", |edit| edit), b" {\r} \n");
+    assert_eq!(edited(b" {\r} \n", |edit| edit.set("a", 1).set("b", 2)), b" {\"a\":1,\"b\":2\r} \n");
 }
 
 #[test]
@@ -166,6 +167,7 @@ fn spoil(mut text: Vec<u8>, (deed, at, length, byte): (u8, usize, usize, u8)) ->
         2 => drop(text.splice(start..start, text[start..end].to_vec())),
         3 => drop(text.splice(start..end, SPLINTERS[byte as usize % SPLINTERS.len()].iter().copied())),
         4 => text.truncate(start),
+        5 => text = [b" {", &b" \r\n\t".repeat(length)[..], b"}\n"].concat(),
         _ => text = text.iter().take(length * 4).map(|old| old.wrapping_mul(byte)).collect(),
     }
     text
@@ -206,7 +208,7 @@ fn a_hundred_thousand_spoilt_jobs_do_no_harm() {
     for _ in 0..300 {
         jobs.push(ruby_texts::job().new_tree(&mut runner).unwrap().current());
     }
-    let deeds = prop::collection::vec((0..6_u8, any::<usize>(), 0..12_usize, any::<u8>()), 0..4);
+    let deeds = prop::collection::vec((0..7_u8, any::<usize>(), 0..12_usize, any::<u8>()), 0..4);
     let read = std::cell::Cell::new(0);
     let result = TestRunner::new(config(100_000)).run(&(0..jobs.len(), deeds), |(job, deeds)| {
         let bytes = deeds

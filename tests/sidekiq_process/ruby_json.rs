@@ -8,19 +8,18 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sidemirror::sidekiq::Payload;
 
-use crate::redis_server::RedisServer;
-use crate::roots::ruby;
+use crate::roots;
 use crate::samples::{ours, rubys};
 
 /// What each of these Rubies says to each of the texts: whether it reads it.
-fn read_by(server: &RedisServer, release: &str, texts: &[Vec<u8>]) -> Vec<bool> {
+fn read_by(release: &str, texts: &[Vec<u8>]) -> Vec<bool> {
     let program = r#"
         $stdout.sync = false
         ARGF.each_line do |line|
           text = [line.chomp].pack("H*").force_encoding("UTF-8")
           puts(begin; JSON.parse(text); 1; rescue JSON::ParserError; 0; end)
         end"#;
-    let mut command = ruby(server, release);
+    let mut command = roots::command(release);
     command.args(["-rjson", "-e", program]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = Vec::new();
@@ -106,11 +105,11 @@ fn spoilt(count: usize) -> Vec<Vec<u8>> {
 /// We read what both the oldest Ruby of the fleet and the newest read. There are exceptions on either side: what only
 /// the oldest reads (comments, escapes that do not exist, halves of characters) goes to the dead set, where it can be
 /// looked at; a key written twice is refused by the newest alone, and read.
-#[tokio::test]
-async fn we_read_what_every_ruby_reads() {
-    let server = RedisServer::start().await;
-    let texts: Vec<Vec<u8>> = spoilt(20_000).into_iter().chain(rubys(500)).collect();
-    let (oldest, newest) = (read_by(&server, "bookworm", &texts), read_by(&server, "sid", &texts));
+#[test]
+fn we_read_what_every_ruby_reads() {
+    let texts: Vec<Vec<u8>> =
+        spoilt(20_000).into_iter().chain(rubys("bookworm", 500)).chain(rubys("sid", 500)).collect();
+    let (oldest, newest) = (read_by("bookworm", &texts), read_by("sid", &texts));
     let mut both = 0;
     for ((text, oldest), newest) in texts.iter().zip(oldest).zip(newest) {
         let ours = Payload::parse(text.clone());
