@@ -8,7 +8,8 @@
 //!
 //! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
 //! is settled (`settle`), again in one atomic step that takes it out of the working list: it is over, or `retry`
-//! decides that it comes back later or lies in the set of the `dead`. The acknowledgement of a job that is over
+//! decides that it comes back later or lies in the set of the `dead`, and `backtrace` what is told of the failure. A job
+//! of Rails' ActiveJob is looked at through its wrapper (`active_job`). The acknowledgement of a job that is over
 //! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
 //! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
@@ -36,6 +37,8 @@ mod capsule;
 mod client;
 mod clock;
 mod cron_tab;
+#[cfg(test)]
+mod cycle_tests;
 mod dead;
 mod detection;
 mod engine;
@@ -66,10 +69,16 @@ mod queues;
 mod reconcile;
 mod rescue;
 mod retry;
+mod ruby_reader;
+#[cfg(test)]
+mod ruby_texts;
 mod settings;
 mod settle;
 mod shared_queue;
 mod stats;
+#[cfg(test)]
+#[path = "../../tests/oracle/untouched.rs"]
+mod untouched;
 mod waits;
 mod when;
 

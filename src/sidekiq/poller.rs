@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::Script;
+use serde_json::Value;
 
 use super::clock;
 use super::dead::{Bounds, legible};
@@ -117,7 +118,7 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
             gone += bury(engine, set, member).await?;
             continue;
         };
-        let text = job.edit().set("enqueued_at", now.clone()).finish();
+        let text = enqueued(&job, now.clone());
         script.key(keys.queue(&queue)).arg(&member[..]).arg(&text[..]).arg(queue);
         movable += 1;
     }
@@ -125,6 +126,11 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
         gone += engine.redis.invoke::<u64>(&script).await?;
     }
     Ok(gone)
+}
+
+/// The text of a job that comes into its queue now.
+pub(super) fn enqueued(job: &Payload, now: Value) -> Bytes {
+    job.edit().set("enqueued_at", now).finish()
 }
 
 async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {

@@ -149,7 +149,7 @@ async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement,
 }
 
 /// A job that is put off comes back to the queue it was fetched from, whatever it says itself.
-fn put_off(job: &Job, due: f64) -> Settlement {
+pub(super) fn put_off(job: &Job, due: f64) -> Settlement {
     let payload = job.payload();
     let text = if payload.get::<String>("queue").as_deref() == Some(job.queue()) {
         payload.as_bytes().clone()

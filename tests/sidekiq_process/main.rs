@@ -18,12 +18,22 @@ mod outage;
 mod paused;
 mod poller;
 mod queue_names;
+mod rails;
 mod redis_server;
 mod rescue;
 mod roots;
+mod round_trip;
 mod ruby;
+mod ruby_json;
 mod rules;
+mod samples;
 mod shutdown;
 mod slots;
+mod spellings;
 mod throughput;
 mod worker;
+
+#[path = "../../src/sidekiq/ruby_texts.rs"]
+mod ruby_texts;
+#[path = "../oracle/untouched.rs"]
+mod untouched;
