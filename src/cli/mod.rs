@@ -1,9 +1,12 @@
 //! The command line: one file per subcommand.
 
 mod administration;
+mod job;
 mod mirror;
 mod output;
+mod pause;
 mod run;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +47,14 @@ enum Command {
     Run(run::RunArgs),
     /// Administer the mirrors
     Mirror(mirror::MirrorArgs),
+    /// Cancel a job, or look after those that were set aside
+    Job(job::JobArgs),
+    /// Show what all processes of this Redis are doing, and what waits
+    Status(status::StatusArgs),
+    /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::ResumeArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -84,6 +95,10 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::Job(args)) => job::run(args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Pause(args)) => pause::pause(&args),
+        Some(Command::Resume(args)) => pause::resume(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

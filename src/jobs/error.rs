@@ -56,6 +56,9 @@ pub enum RunError {
     /// The process stops; the job is run again elsewhere.
     #[error("The run was interrupted by a stop of the worker.")]
     Interrupted,
+    /// Somebody called the job off.
+    #[error("Cancelled by an administrator.")]
+    CalledOff,
     /// The code of a run panicked.
     #[error("The run broke down: {0}.")]
     Broken(String),
