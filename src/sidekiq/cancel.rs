@@ -21,8 +21,6 @@ use super::settings::{DeadSettings, Settings};
 use super::settle::Settlement;
 use crate::connections::{Redis, RedisError};
 
-/// What stands with a job that was cancelled.
-pub(super) const REASON: &str = "Cancelled by an administrator.";
 const ERROR_CLASS: &str = "Sidemirror::Cancelled";
 
 /// How long a cancellation stands that nobody obeys, as in GitLab.
@@ -52,7 +50,7 @@ pub(super) fn end(engine: &Engine, job: &Job) -> Settlement {
 
 fn dead_text(payload: &Payload, profile: Profile) -> Bytes {
     let when = if payload.raw("failed_at").is_some() { "retried_at" } else { "failed_at" };
-    let edit = payload.edit().set("error_message", REASON).set("error_class", ERROR_CLASS);
+    let edit = payload.edit().set("error_message", Cancellations::REASON).set("error_class", ERROR_CLASS);
     edit.set(when, profile.timestamp(clock::now())).finish()
 }
 
@@ -88,6 +86,9 @@ pub struct Cancellations {
 }
 
 impl Cancellations {
+    /// What stands with a job that was cancelled.
+    pub const REASON: &'static str = "Cancelled by an administrator.";
+
     /// Cancels jobs of the Sidekiq that these settings are for.
     pub fn new(redis: Redis, settings: &Settings) -> Self {
         Self {
@@ -132,6 +133,14 @@ impl Cancellations {
         self.redis.query(redis::cmd("EXISTS").arg(self.keys.cancellation(jid))).await
     }
 
+    /// Whether a job of this id lies in the dead set.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn is_dead(&self, jid: &str) -> Result<bool, RedisError> {
+        Ok(self.in_set(&self.keys.dead(), jid).await?.is_some())
+    }
+
     async fn withdraw(&self, jid: &str) -> Result<(), RedisError> {
         self.redis.query(redis::cmd("DEL").arg(self.keys.cancellation(jid))).await
     }
@@ -144,7 +153,8 @@ impl Cancellations {
                 return Ok(Some(found));
             }
         }
-        let mut queues: Vec<String> = self.redis.query(redis::cmd("SMEMBERS").arg(self.keys.queues())).await?;
+        let names: Vec<Vec<u8>> = self.redis.query(redis::cmd("SMEMBERS").arg(self.keys.queues())).await?;
+        let mut queues: Vec<String> = names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect();
         queues.extend(self.queues.iter().cloned());
         queues.sort();
         queues.dedup();

@@ -156,7 +156,7 @@ pub(super) async fn is_called_off(engine: &Engine, job: &Job) -> bool {
     called_off
 }
 
-/// A job was cancelled and has ended: somebody who brings it back from the dead wants it to run.
+/// A job that was to be cancelled has ended: somebody who brings it back wants it to run.
 pub(super) async fn obeyed(engine: &Engine, job: &Job) {
     let key = engine.settings.keys.cancellation(job.jid());
     if let Err(error) = engine.redis.query::<()>(redis::cmd("DEL").arg(key)).await {

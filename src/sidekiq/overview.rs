@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{RedisResult, Value as Reply};
+use redis::{FromRedisValue, RedisResult, Value as Reply};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use super::switches::{Standing, Switches};
-use super::{clock, latency};
+use super::{clock, job};
 use crate::connections::{Redis, RedisError};
 
 /// Everything at a glance.
@@ -120,7 +120,7 @@ impl Overview {
     /// When Redis does not answer.
     pub async fn read(redis: &Redis, keys: &Keys) -> Result<Self, RedisError> {
         let processes = processes(redis, keys).await?;
-        let mut names: Vec<String> = redis.query(redis::cmd("SMEMBERS").arg(keys.queues())).await?;
+        let mut names = texts(redis, keys.queues()).await?;
         names.extend(processes.iter().flat_map(|process| process.queues.clone()));
         names.sort();
         names.dedup();
@@ -129,8 +129,14 @@ impl Overview {
     }
 }
 
+/// The members of a set that are text.
+async fn texts(redis: &Redis, key: String) -> Result<Vec<String>, RedisError> {
+    let members: Vec<Vec<u8>> = redis.query(redis::cmd("SMEMBERS").arg(key)).await?;
+    Ok(members.into_iter().filter_map(|member| String::from_utf8(member).ok()).collect())
+}
+
 async fn processes(redis: &Redis, keys: &Keys) -> Result<Vec<ProcessView>, RedisError> {
-    let mut identities: Vec<String> = redis.query(redis::cmd("SMEMBERS").arg(keys.processes())).await?;
+    let mut identities = texts(redis, keys.processes()).await?;
     identities.sort();
     let mut question = redis::pipe();
     // Anybody can put a name into the set: what is no process's entry must not hide the others.
@@ -156,8 +162,7 @@ async fn processes(redis: &Redis, keys: &Keys) -> Result<Vec<ProcessView>, Redis
 
 /// A process, if it still lives.
 fn process(identity: String, answer: &RedisResult<Reply>) -> Option<ProcessView> {
-    let fields: Vec<Option<String>> = redis::from_redis_value_ref(answer.as_ref().ok()?).ok()?;
-    let [info, quiet, beat, concurrency] = fields.try_into().ok()?;
+    let [info, quiet, beat, concurrency] = read::<Vec<Option<String>>>(answer)?.try_into().ok()?;
     let info: Info = serde_json::from_str(&info?).unwrap_or_default();
     Some(ProcessView {
         identity,
@@ -175,12 +180,11 @@ fn process(identity: String, answer: &RedisResult<Reply>) -> Option<ProcessView>
 }
 
 fn work(answer: &RedisResult<Reply>) -> Vec<WorkView> {
-    let Ok(answer) = answer else { return Vec::new() };
-    let slots: Vec<(String, String)> = redis::from_redis_value_ref(answer).unwrap_or_default();
-    slots.into_iter().filter_map(|(slot, text)| job(slot, &text)).collect()
+    let slots: Vec<(String, String)> = read(answer).unwrap_or_default();
+    slots.into_iter().filter_map(|(slot, text)| running(slot, &text)).collect()
 }
 
-fn job(slot: String, text: &str) -> Option<WorkView> {
+fn running(slot: String, text: &str) -> Option<WorkView> {
     let entry: Value = serde_json::from_str(text).ok()?;
     let payload = match &entry["payload"] {
         Value::String(text) => Payload::parse(text.clone()).ok(),
@@ -204,14 +208,24 @@ async fn queues(redis: &Redis, keys: &Keys, names: &[String]) -> Result<Vec<Queu
         return Ok(Vec::new());
     }
     let mut question = redis::pipe();
+    // A key of another type must not hide the other queues.
+    question.ignore_errors();
     for name in names {
-        question.cmd("LLEN").arg(keys.queue(name));
+        question.cmd("LLEN").arg(keys.queue(name)).cmd("LINDEX").arg(keys.queue(name)).arg(-1);
     }
-    let lengths: Vec<u64> = redis.pipeline(&question).await?;
-    let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
-    let latencies = latency::of(redis, keys, &borrowed).await?;
-    let views = names.iter().zip(lengths).zip(latencies);
-    Ok(views.map(|((name, length), latency)| QueueView { name: name.clone(), length, latency }).collect())
+    let answers: Vec<RedisResult<Reply>> = redis.pipeline(&question).await?;
+    let views = names.iter().zip(answers.chunks_exact(2)).map(|(name, answers)| QueueView {
+        name: name.clone(),
+        length: read(&answers[0]).unwrap_or_default(),
+        latency: read::<Vec<u8>>(&answers[1])
+            .and_then(|text| job::latency(&Payload::parse(text).ok()?))
+            .unwrap_or_default(),
+    });
+    Ok(views.collect())
+}
+
+fn read<T: FromRedisValue>(answer: &RedisResult<Reply>) -> Option<T> {
+    redis::from_redis_value_ref(answer.as_ref().ok()?).ok()
 }
 
 async fn sizes(redis: &Redis, keys: &Keys) -> Result<Sizes, RedisError> {

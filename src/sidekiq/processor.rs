@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use tracing::{Instrument as _, Span};
 
-use super::cancel;
+use super::cancel::{self, Cancellations};
 use super::clock;
 use super::dead;
 use super::engine::Engine;
@@ -82,7 +82,7 @@ async fn settle_by_class(
     };
     let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
     let duration = started.elapsed();
-    if outcome == Outcome::Cancelled {
+    if job.is_called_off() && matches!(outcome, Outcome::Cancelled | Outcome::Done) {
         orders::obeyed(engine, job).await;
     }
     if !matches!(outcome, Outcome::Foreign | Outcome::Held) {
@@ -103,7 +103,7 @@ async fn settle_by_class(
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
     if orders::is_called_off(engine, job).await {
-        work.abandoned(job, cancel::REASON).await;
+        work.abandoned(job, Cancellations::REASON).await;
         return (cancel::end(engine, job), Outcome::Cancelled);
     }
     if engine.orders.is_off(job.class()) {

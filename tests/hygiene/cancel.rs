@@ -40,7 +40,7 @@ fn a_cancelled_job_leaves_the_network_within_a_second_on_whichever_worker_it_run
     }
     // The whole command, which waits for the end.
     let told = json(&installation, &["job", "cancel", "jid4", "--json"]);
-    assert_eq!((&told["jid"], &told["ended"]), (&"jid4".into(), &true.into()), "{told}");
+    assert_eq!((&told["jid"], &told["end"]), (&"jid4".into(), &"cancelled".into()), "{told}");
     wait_for_status(&installation, "pull", 4, "failed");
 
     assert_eq!(installation.mirror_state("pull", 1)["update_status"], "started", "another run goes on");

@@ -14,9 +14,6 @@ use crate::jobs;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::{Cancellations, Found, Job};
 
-/// What a mirror's owner reads whose job was cancelled before it ran.
-const REASON: &str = "Cancelled by an administrator.";
-
 /// For so long a running job is waited for. It leaves the network within a second; what it does to its repository at that
 /// moment it finishes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,28 +31,48 @@ pub(super) struct CancelArgs {
 pub(super) async fn cancel(administration: &Administration, args: &CancelArgs) -> anyhow::Result<()> {
     let jid = &args.jid;
     let cancellations = Cancellations::new(administration.redis.clone(), &administration.config.sidekiq);
-    let (place, ended) = match cancellations.cancel(jid).await? {
+    let (place, end) = match cancellations.cancel(jid).await? {
         Found::Nowhere => bail!("job {jid} waits in no queue, is not put off, and no worker has it in hand"),
         Found::Waiting { place, job } => {
             give_up(administration, &job).await?;
-            (place, true)
+            (place, End::Cancelled)
         }
-        Found::InHand { owner, ours: false } => {
-            bail!(
-                "job {jid} is in the hands of {owner}, which is no process of sidemirror; it runs on, and is cancelled if it comes back within a day"
-            )
+        Found::InHand { owner, ours: false } => bail!(
+            "job {jid} is in the hands of {owner}, which is no process of sidemirror; it runs on, and is cancelled if it \
+             comes back to one within a day"
+        ),
+        Found::InHand { owner, ours: true } => {
+            let end = end(&cancellations, jid).await?;
+            (owner, end)
         }
-        Found::InHand { owner, ours: true } => (owner, has_ended(&cancellations, jid).await?),
     };
-    if args.json {
-        return output::json(&json!({ "jid": jid, "found": place, "ended": ended }));
-    }
     let place = output::clean(&place);
-    output::line(&if ended {
-        format!("cancelled job {jid}, found in {place}; it lies in the dead set")
-    } else {
-        format!("told {place} to leave job {jid}; it has not ended yet")
+    if args.json {
+        return output::json(&json!({ "jid": jid, "found": place, "end": end.as_str() }));
+    }
+    output::line(&match end {
+        End::Cancelled => format!("cancelled job {jid}, found in {place}; it lies in the dead set"),
+        End::Done => format!("job {jid} was done by {place} before it could be cancelled"),
+        End::Leaving => format!("told {place} to leave job {jid}; it has not ended yet"),
     })
+}
+
+/// How far a cancellation has come.
+#[derive(Clone, Copy)]
+enum End {
+    Cancelled,
+    Done,
+    Leaving,
+}
+
+impl End {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Done => "done",
+            Self::Leaving => "leaving",
+        }
+    }
 }
 
 /// Its mirror waits for it no longer.
@@ -66,18 +83,19 @@ async fn give_up(administration: &Administration, job: &Job) -> anyhow::Result<(
     if let Ok(id) = jobs::mirror_id(job) {
         let slots = Slots::new(administration.redis.clone());
         let key = MirrorKey { direction: *direction, id };
-        jobs::abandon(&*administration.store, &slots, key, job.jid(), REASON).await?;
+        jobs::abandon(&*administration.store, &slots, key, job.jid(), Cancellations::REASON).await?;
     }
     Ok(())
 }
 
-async fn has_ended(cancellations: &Cancellations, jid: &str) -> anyhow::Result<bool> {
+/// Waits for the end of a running job.
+async fn end(cancellations: &Cancellations, jid: &str) -> anyhow::Result<End> {
     let deadline = Instant::now() + PATIENCE;
     while cancellations.stands(jid).await? {
         if Instant::now() > deadline {
-            return Ok(false);
+            return Ok(End::Leaving);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    Ok(true)
+    Ok(if cancellations.is_dead(jid).await? { End::Cancelled } else { End::Done })
 }
