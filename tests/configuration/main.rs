@@ -208,3 +208,10 @@ fn redis_is_where_sidekiq_would_look_for_it() {
     assert_eq!(url(&[("REDIS_URL", "redis://a")]), "redis://a");
     assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "redis://b");
 }
+
+#[test]
+fn a_negative_number_of_interruptions_means_that_no_job_is_set_aside() {
+    let limit = |text: &str| load(text, Overrides::default(), &[]).sidekiq.max_interruptions;
+    assert_eq!(limit("max_retries_after_interruption: 5"), Some(5));
+    assert_eq!(limit(":max_retries_after_interruption: -1"), None);
+}
