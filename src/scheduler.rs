@@ -22,7 +22,7 @@ use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
-use crate::sidekiq::{Client, CronTab, NewJob, Turn};
+use crate::sidekiq::{Client, CronTab, NewJob, Switches, Turn};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
@@ -88,6 +88,8 @@ pub struct Scheduler {
     pub capacity: Capacity,
     /// Pushes the jobs.
     pub client: Client,
+    /// Tells whether they are to be pushed at all.
+    pub switches: Switches,
     /// Where to.
     pub queue: String,
     /// What they are called.
@@ -115,12 +117,11 @@ impl Scheduler {
     /// Schedules until told to stop, then gives the lease back.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut lease = None;
-        let started = Instant::now();
-        let mut tab = TabState::default();
+        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default() };
         while !stop.is_cancelled() {
-            let minute = Minute { ends: Instant::now() + until_next_minute(), started, stop: &stop };
-            self.register(&mut tab).await;
-            if let Err(error) = self.minute(&mut lease, &mut tab, &minute).await {
+            let minute = Minute { ends: Instant::now() + until_next_minute(), stop: &stop };
+            self.register(&mut memory.tab).await;
+            if let Err(error) = self.minute(&mut lease, &minute, &mut memory).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
             self.rest(&minute).await;
@@ -136,18 +137,23 @@ impl Scheduler {
     async fn minute(
         &self,
         lease: &mut Option<Lease>,
-        tab: &mut TabState,
         minute: &Minute<'_>,
+        memory: &mut Memory,
     ) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
             return Ok(());
         };
-        if let Err(error) = self.sweep(minute.started).await {
+        if self.is_held().await? {
+            // What waits now waits for the administrator: nothing of it is lost.
+            memory.held = Some(Instant::now());
+            return self.measure().await;
+        }
+        if let Err(error) = self.sweep(memory).await {
             tracing::warn!(%error, "slots that nobody uses could not be looked for");
         }
         self.measure().await?;
-        if self.is_our_turn(tab).await? {
+        if self.is_our_turn(&mut memory.tab).await? {
             while self.fill(Some(lease), minute.stop).await? && self.wait_for_room(minute).await? {}
         }
         Ok(())
@@ -198,7 +204,7 @@ impl Scheduler {
     /// A leader stops when it may be leader no longer.
     async fn fill(&self, lease: Option<&Lease>, stop: &CancellationToken) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
-        while lease.is_none_or(Lease::is_trusted) && !stop.is_cancelled() {
+        while lease.is_none_or(Lease::is_trusted) && !stop.is_cancelled() && !self.is_held().await? {
             let free = self.capacity.free(slots.taken().await?);
             if free == 0 {
                 return Ok(true);
@@ -280,7 +286,7 @@ impl Scheduler {
     }
 
     /// Frees slots that are taken although no live run owns them.
-    async fn sweep(&self, started: Instant) -> Result<(), TickError> {
+    async fn sweep(&self, memory: &Memory) -> Result<(), TickError> {
         let slots = Slots::new(self.redis.clone());
         let now = Utc::now();
         let silent = slots.silent_since(now - DEAD_RUN, SWEEP).await?;
@@ -290,7 +296,10 @@ impl Scheduler {
         // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the queue
         // has been waiting for as long: the job may be in it.
         let backlog = TimeDelta::from_std(self.client.latency(&self.queue).await?).unwrap_or(TimeDelta::MAX);
-        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default() && backlog < DEAD_RUN;
+        let long_ago = |moment: Instant| moment.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
+        let rescued = long_ago(memory.started) && backlog < DEAD_RUN;
+        // Jobs that an order kept from running come back over some time.
+        let flowing = memory.held.is_none_or(long_ago);
         let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
         let owned = run::owned(&self.redis, &keys).await?;
         let (mut dead, mut lost, mut leaked) = (Vec::new(), Vec::new(), Vec::new());
@@ -307,7 +316,9 @@ impl Scheduler {
             let waited = now - state.last_update_scheduled_at.unwrap_or_default();
             match state.under_way() {
                 Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
-                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE && waited > backlog => lost.push((*id, seen)),
+                Some(seen @ UnderWay::Job(_)) if flowing && waited > LOST_SCHEDULE && waited > backlog => {
+                    lost.push((*id, seen));
+                }
                 Some(_) => {}
                 None => leaked.push(*id),
             }
@@ -332,6 +343,11 @@ impl Scheduler {
         let answers = self.store.transition_all(&events).await?;
         let freed = lost.iter().zip(answers).filter(|(_, answer)| matches!(answer, Transition::Done(_)));
         Ok(slots.release(&freed.map(|((id, _), _)| *id).collect::<Vec<_>>()).await?)
+    }
+
+    /// Whether somebody ordered that pulls be kept from running.
+    async fn is_held(&self) -> Result<bool, RedisError> {
+        self.switches.hold(self.class).await
     }
 
     async fn measure(&self) -> Result<(), TickError> {
@@ -372,12 +388,19 @@ struct TabState {
     is_disabled: bool,
 }
 
+/// What this process remembers from minute to minute.
+struct Memory {
+    /// Since when it schedules.
+    started: Instant,
+    /// When an order last kept pulls from running.
+    held: Option<Instant>,
+    tab: TabState,
+}
+
 /// The minute that is under way.
 struct Minute<'a> {
     /// When the next one begins.
     ends: Instant,
-    /// Since when this process schedules.
-    started: Instant,
     stop: &'a CancellationToken,
 }
 

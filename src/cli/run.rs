@@ -26,7 +26,7 @@ use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
-use crate::sidekiq::{Client, CronTab, Identity, Process};
+use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -131,6 +131,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         store,
         redis: redis.clone(),
         capacity: config.mirror.capacity,
+        switches: Switches::new(redis.clone(), config.sidekiq.keys.clone()),
         client: Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile),
         queue: config.sidekiq.first_queue().to_owned(),
         class: jobs::class_of(Direction::Pull),

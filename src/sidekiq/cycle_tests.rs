@@ -52,7 +52,7 @@ proptest! {
             now += 60.5;
             let due = poller::enqueued(&Payload::parse(failed).unwrap(), profile.timestamp(now));
             prop_assert!(untouched::is_untouched(&original, &due), "due: {}", due.escape_ascii());
-            let job = Job::new(Payload::parse(due).unwrap(), "a", CancellationToken::new());
+            let job = Job::new(Payload::parse(due).unwrap(), "a", &CancellationToken::new());
             (lying, _) = text(processor::put_off(&job, now));
             prop_assert!(untouched::is_untouched(&original, &lying), "put off: {}", lying.escape_ascii());
         }

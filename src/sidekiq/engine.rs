@@ -14,8 +14,8 @@ use super::hands::{Fetched, Hands};
 use super::identity::Identity;
 use super::lease::Lease;
 use super::observer::Observer;
+use super::orders::Orders;
 use super::outage::Outage;
-use super::paused::Paused;
 use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
@@ -39,8 +39,8 @@ pub(super) struct Engine {
     pub(super) was_known: tokio::sync::Mutex<bool>,
     pub(super) finished: Finished,
     pub(super) foreign: Foreign,
-    pub(super) paused: Paused,
     pub(super) outage: Outage,
+    pub(super) orders: Orders,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
     /// Somebody asked for the end of the process through Redis.
@@ -76,7 +76,7 @@ impl Engine {
             was_known: tokio::sync::Mutex::new(false),
             finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
-            paused: Paused::default(),
+            orders: Orders::default(),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),

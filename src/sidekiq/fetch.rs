@@ -110,9 +110,9 @@ impl Fetching {
         }
         let now = Instant::now();
         let Serving { queues, slots } = &*self.capsule;
-        let mut pauses = engine.paused.changes();
-        waits.unblock_at(engine, |queue| engine.paused.holds(queue)).await;
-        let running = || queues.names().filter(|queue| !engine.paused.holds(queue));
+        let mut orders = engine.orders.changes();
+        waits.unblock_at(engine, |queue| engine.orders.hold(queue)).await;
+        let running = || queues.names().filter(|queue| !engine.orders.hold(queue));
         let open: Vec<&Arc<str>> = running().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
         let next_look = running().filter_map(|queue| engine.foreign.next_look(queue)).min();
         let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
@@ -133,7 +133,7 @@ impl Fetching {
         tokio::select! {
             arrival = waits.next() => self.accept(arrival),
             () = engine.quiet.cancelled() => Ok(()),
-            _ = pauses.changed() => Ok(()),
+            () = orders.next() => Ok(()),
             () = tokio::time::sleep(longest) => Ok(()),
         }
     }
@@ -244,7 +244,7 @@ fn order<'c>(engine: &Engine, capsule: &'c Serving) -> Vec<&'c Arc<str>> {
     }
     let mut order = capsule.queues.draw();
     let now = Instant::now();
-    order.retain(|queue| !engine.paused.holds(queue));
+    order.retain(|queue| !engine.orders.hold(queue));
     order.retain(|queue| engine.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

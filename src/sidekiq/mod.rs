@@ -25,14 +25,21 @@
 //! remembered (`finished`), and not run again here. When Redis comes back without its data (`loss`), the jobs in hand are
 //! written back.
 //!
+//! # What somebody may order
+//!
+//! `switches` pause everything or switch a class off, `cancel` calls one job off; every process looks for `orders` twice
+//! a second. A job under which its worker died too often is set aside in the `quarantine`.
+//!
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more. A
-//! [`CronTab`] entry shows a schedule of ours among Ruby's.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. `dump` says in
+//! the log what each slot is doing; the [`Overview`] is what all processes together tell. A [`CronTab`] entry shows a
+//! schedule of ours among Ruby's. An [`Observer`] in this program is told more.
 
 mod active_job;
 mod backtrace;
+mod cancel;
 mod capsule;
 mod client;
 mod clock;
@@ -41,7 +48,9 @@ mod cron_tab;
 mod cycle_tests;
 mod dead;
 mod detection;
+mod dump;
 mod engine;
+mod execution;
 mod execution_metrics;
 mod fetch;
 mod finished;
@@ -56,8 +65,9 @@ mod latency;
 mod lease;
 mod loss;
 mod observer;
+mod orders;
 mod outage;
-mod paused;
+mod overview;
 mod payload;
 mod perform;
 mod poller;
@@ -65,6 +75,7 @@ mod process;
 mod processes;
 mod processor;
 mod profile;
+mod quarantine;
 mod queues;
 mod reconcile;
 mod rescue;
@@ -76,12 +87,14 @@ mod settings;
 mod settle;
 mod shared_queue;
 mod stats;
+mod switches;
 #[cfg(test)]
 #[path = "../../tests/oracle/untouched.rs"]
 mod untouched;
 mod waits;
 mod when;
 
+pub use cancel::{Cancellations, Found};
 pub use capsule::Capsule;
 pub use client::{Client, NewJob};
 pub use cron_tab::{CronTab, Turn};
@@ -91,10 +104,13 @@ pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
+pub use overview::{Overview, ProcessView, QueueView, Sizes, WorkView};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
 pub use profile::{Profile, TimeLimit, UnknownProfile};
+pub use quarantine::{Quarantine, Quarantined};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use switches::{Order, Standing, Switches};
 pub use when::When;

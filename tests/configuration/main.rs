@@ -264,3 +264,10 @@ fn sentinels_need_a_name_for_the_master() {
     assert!(named_by_url.tls);
     assert!(!load("{sentinels: [a], sentinel_tls: false}", &url).unwrap().redis.sentinels.unwrap().tls);
 }
+
+#[test]
+fn a_negative_number_of_interruptions_means_that_no_job_is_set_aside() {
+    let limit = |text: &str| load(text, Overrides::default(), &[]).sidekiq.max_interruptions;
+    assert_eq!(limit("max_retries_after_interruption: 5"), Some(5));
+    assert_eq!(limit(":max_retries_after_interruption: -1"), None);
+}

@@ -1,6 +1,6 @@
 //! A process that serves the class `Tested`, whose first argument says what is to happen, and keeps a record.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ pub(crate) struct Record {
     pub(crate) losses: AtomicUsize,
     /// Lets jobs go on that wait at the gate.
     gate: watch::Sender<bool>,
+    /// Jobs that were given up, and why.
+    pub(crate) abandoned: Mutex<Vec<(String, String)>>,
+    pub(crate) overdue: AtomicUsize,
+    pub(crate) paused: AtomicBool,
 }
 
 impl Record {
@@ -58,6 +62,14 @@ impl Observer for Record {
     fn redis_lost_its_data(&self) {
         self.losses.fetch_add(1, Ordering::SeqCst);
     }
+
+    fn paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+    }
+
+    fn running(&self, overdue: usize, _oldest: Duration) {
+        self.overdue.store(overdue, Ordering::SeqCst);
+    }
 }
 
 pub(crate) struct Tested(pub(crate) Arc<Record>);
@@ -77,6 +89,15 @@ impl Perform for Tested {
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         result
     }
+
+    /// The second argument, in milliseconds.
+    fn expected(&self, job: &Job) -> Option<Duration> {
+        job.args().ok()?.get(1)?.as_u64().map(Duration::from_millis)
+    }
+
+    async fn abandoned(&self, job: &Job, reason: &str) {
+        self.0.abandoned.lock().unwrap().push((job.jid().to_owned(), reason.to_owned()));
+    }
 }
 
 async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
@@ -93,6 +114,7 @@ async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
             Ok(())
         }
         Some("until told") => {
+            job.show_progress(|| "half way".to_owned());
             job.cancelled().cancelled().await;
             Err(JobFailure::new("Interrupted", "told to leave").into())
         }
