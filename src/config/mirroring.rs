@@ -14,6 +14,7 @@ use crate::sidekiq::{GitLabSettings, Profile};
 
 /// What concerns mirrors.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the file")]
 pub struct Mirroring {
     /// Where mirrors and their states live.
     pub store: StoreKind,

@@ -210,3 +210,22 @@ fn where_sidekiq_cron_2_has_entries_ours_lies_beside_them() {
     assert!(connection.sismember::<_, _, bool>("cron_jobs:default", &new).unwrap());
     assert!(!connection.exists::<_, bool>("cron_jobs").unwrap());
 }
+
+#[test]
+#[ignore = "waits for two minutes to come"]
+fn a_worker_and_rubys_poller_side_by_side_fire_each_minute_once() {
+    let redis = Redis::start();
+    let poller = "require 'sidekiq-cron'; Sidekiq.options[:cron_poll_interval] = 1";
+    let installation = Installation::new(&redis.url()).mirror("cron_tab", true).mirror("sidekiq", "6.4");
+    let _ruby = Ruby::Bookworm.start_sidekiq(&redis.url(), poller, &["elsewhere"], 1);
+    let _workers = [installation.start_worker(), installation.start_worker()];
+    let mut connection = redis.connection();
+    let mut minutes = || connection.zrange::<_, Vec<String>>(format!("cron_job:{NAME}:enqueued"), 0, -1).unwrap();
+    wait::until("two more minutes are fired", Duration::from_mins(3), || minutes().len() == 3);
+    let history = ruby(&redis, "nil")["all"][0]["history"].clone();
+    let fired = history.as_array().unwrap().iter().rev().map(|run| {
+        // 2026-11-22 07:11:05 +0000
+        format!("{}:00Z", run["enqueued"].as_str().unwrap()[..16].replace(' ', "T"))
+    });
+    assert_eq!(fired.collect::<Vec<_>>(), minutes());
+}
