@@ -36,10 +36,10 @@ fn ruby_float(float: f64) -> String {
 /// A quoted text: short escapes, `\u00xx` for other control characters, everything else as it is.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let letter = prop_oneof![
-        8 => any::<char>().prop_map(|letter| quoted(letter)),
+        8 => any::<char>().prop_map(quoted),
         2 => (0..0x20_u8).prop_map(|control| quoted(char::from(control))),
         4 => proptest::sample::select(vec!['"', '\\', '/', '\u{7f}', '\u{2028}', '\u{2029}', '{', ']', ',', 'é', '😀'])
-            .prop_map(|letter| quoted(letter)),
+            .prop_map(quoted),
         1 => (0x80..=0xff_u8).prop_map(|byte| vec![byte]),
     ];
     prop::collection::vec(letter, 0..8).prop_map(|letters| [&b"\""[..], &letters.concat(), b"\""].concat())

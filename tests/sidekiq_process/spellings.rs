@@ -35,7 +35,10 @@ fn spellings(text: &[u8]) -> BTreeSet<String> {
                 let end = at + text[at..].iter().take_while(|byte| !b",]}".contains(byte)).count();
                 let number = String::from_utf8_lossy(&text[at..end]).into_owned();
                 let long = if number.len() > 19 && !number.contains('.') { "long " } else { "" };
-                let mut shape = regex::Regex::new("[0-9]+").unwrap().replace_all(&number, "9").into_owned();
+                let mut shape = number.replace(|letter: char| letter.is_ascii_digit(), "9");
+                while shape.contains("99") {
+                    shape = shape.replace("99", "9");
+                }
                 shape.insert_str(0, long);
                 found.insert(shape);
                 at = end - 1;
