@@ -31,6 +31,7 @@ pub struct Metrics {
     rescued: IntCounter,
     recovered: IntCounter,
     redis_up: IntGauge,
+    redis_data_losses: IntCounter,
     runs: IntCounterVec,
     waiting: Histogram,
     update: HistogramVec,
@@ -68,6 +69,10 @@ impl Metrics {
                 "Jobs of this process whose fetch had lost its reply, put back into their queue",
             )?,
             redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
+            redis_data_losses: add.counter(
+                "sidemirror_redis_data_losses_total",
+                "Times that Redis came back without its data while this process ran",
+            )?,
             runs: add.counters(
                 "sidemirror_runs_total",
                 "Runs of mirrors ended, by direction and outcome",
@@ -126,6 +131,11 @@ impl Metrics {
     /// Redis was lost, or found again.
     pub fn redis_is_lost(&self, lost: bool) {
         self.redis_up.set(i64::from(!lost));
+    }
+
+    /// Redis came back without its data.
+    pub fn redis_lost_its_data(&self) {
+        self.redis_data_losses.inc();
     }
 
     fn show_mirrors(&self, tick: &Tick) {
