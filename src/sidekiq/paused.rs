@@ -67,8 +67,8 @@ pub(super) async fn look(engine: &Engine) -> Result<(), RedisError> {
     match answers.into_iter().collect::<redis::RedisResult<Vec<bool>>>() {
         Ok(paused) => {
             engine.paused.refused.store(false, Ordering::Relaxed);
-            let paused = queues.into_iter().zip(paused).filter_map(|(queue, paused)| paused.then(|| Arc::clone(queue)));
-            engine.paused.are(paused.collect());
+            let paused = queues.into_iter().zip(paused).filter(|(_, is_paused)| *is_paused);
+            engine.paused.are(paused.map(|(queue, _)| Arc::clone(queue)).collect());
         }
         // What was known before still counts.
         Err(error) if !engine.paused.refused.swap(true, Ordering::Relaxed) => {

@@ -64,7 +64,6 @@ async fn thousands_due_at_once_move_in_bulk_and_never_hold_up_the_server() {
     let began = Instant::now();
     until("all have moved", async || server.run::<usize>(&["LLEN", "queue:elsewhere"]).await == MEMBERS).await;
     let (took, pages) = (began.elapsed(), calls(&server, "zrangebyscore").await);
-    println!("{MEMBERS} members in {took:?}, looked for {pages} times");
     process.stop().await;
     assert!(took < Duration::from_secs(10) && pages < 150, "{took:?}, {pages} looks");
     let scripts: Vec<Vec<redis::Value>> = server.run(&["SLOWLOG", "GET", "10"]).await;
