@@ -160,7 +160,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
-    service_manager::ready(&config);
+    service_manager::ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         identity = environment.identity,
@@ -178,7 +178,10 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         health.enter(Phase::Quiet);
         stop_scheduling.cancel();
     };
-    signals.until_stop(&process, on_quiet).await;
+    tokio::select! {
+        () = signals.until_stop(&process, on_quiet) => {}
+        () = service_manager::show_status(&process, &config) => {}
+    }
     health.enter(Phase::Stopping);
     service_manager::stopping(config.sidekiq.timeout);
     stop_scheduling.cancel();

@@ -46,7 +46,9 @@ fn turned_all(turned: &[AtomicBool], number: usize) -> bool {
     turned[number].store(true, Ordering::Relaxed);
     let all = turned.iter().all(|turned| turned.load(Ordering::Relaxed));
     if all {
-        turned.iter().for_each(|turned| turned.store(false, Ordering::Relaxed));
+        for turned in turned {
+            turned.store(false, Ordering::Relaxed);
+        }
     }
     all
 }

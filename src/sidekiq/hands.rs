@@ -192,7 +192,9 @@ mod tests {
         let (two, one) = (hands.share(2), hands.share(1));
         let held: Vec<Slot> = [two.next_free(), one.next_free(), two.next_free()].into_iter().flatten().collect();
         assert!(held.len() == 3 && two.next_free().is_none() && one.next_free().is_none());
-        held.iter().for_each(|slot| slot.hold(job("{}")));
+        for slot in &held {
+            slot.hold(job("{}"));
+        }
         assert_eq!(hands.held().iter().map(|held| held.slot.as_str()).collect::<Vec<_>>(), ["slot0", "slot1", "slot2"]);
         drop(held);
         assert_eq!((two.free(), one.free()), (2, 1));

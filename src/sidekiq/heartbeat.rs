@@ -108,7 +108,7 @@ fn busy_keys(engine: &Engine) -> Vec<String> {
 fn info(engine: &Engine, started_at: f64) -> Value {
     let settings = &engine.settings;
     let queues: Vec<&str> = settings.queues().into_iter().map(|queue| &**queue).collect();
-    let weights = |queues: &QueueSet| Value::from_iter(queues.weights().map(|(queue, weight)| (queue, weight)));
+    let weights = |queues: &QueueSet| queues.weights().collect::<Value>();
     let capsule = |capsule: &Capsule| {
         let Capsule { name, concurrency, queues } = capsule;
         (name.clone(), json!({ "concurrency": concurrency, "mode": queues.mode(), "weights": weights(queues) }))
@@ -121,7 +121,7 @@ fn info(engine: &Engine, started_at: f64) -> Value {
         "pid": std::process::id(),
         "tag": settings.tag,
         "concurrency": settings.concurrency(),
-        "capsules": Value::from_iter(settings.capsules.iter().map(capsule)),
+        "capsules": settings.capsules.iter().map(capsule).collect::<Value>(),
         "queues": queues,
         "weights": settings.capsules.iter().map(|capsule| weights(&capsule.queues)).collect::<Vec<_>>(),
         "labels": labels,

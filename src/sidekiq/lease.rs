@@ -11,7 +11,7 @@ use crate::connections::{Redis, RedisError};
 /// Without a refresh for so long we count as dead.
 const LIFE: u64 = 60;
 /// How long Redis remembers that we were there, in seconds: longer than any outage that jobs are to outlast.
-const PRESENCE: u64 = 24 * 60 * 60;
+const PRESENCE: u64 = 6 * 60 * 60;
 /// The time between two refreshes.
 const REFRESH: Duration = Duration::from_secs(20);
 /// After this time without a refresh nothing is fetched before the next: the process was stopped or cut off.

@@ -35,6 +35,7 @@ pub struct Metrics {
     oldest: Gauge,
     paused: IntGauge,
     redis_up: IntGauge,
+    redis_data_losses: IntCounter,
     runs: IntCounterVec,
     waiting: Histogram,
     update: HistogramVec,
@@ -79,6 +80,10 @@ impl Metrics {
             oldest: add.gauge("sidemirror_oldest_job_age_seconds", "Time the oldest running job has been running")?,
             paused: add.int_gauge("sidemirror_paused", "Whether an administrator has paused everything")?,
             redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
+            redis_data_losses: add.counter(
+                "sidemirror_redis_data_losses_total",
+                "Times that Redis came back without its data while this process ran",
+            )?,
             runs: add.counters(
                 "sidemirror_runs_total",
                 "Runs of mirrors ended, by direction and outcome",
@@ -137,6 +142,11 @@ impl Metrics {
     /// Redis was lost, or found again.
     pub fn redis_is_lost(&self, lost: bool) {
         self.redis_up.set(i64::from(!lost));
+    }
+
+    /// Redis came back without its data.
+    pub fn redis_lost_its_data(&self) {
+        self.redis_data_losses.inc();
     }
 
     fn show_mirrors(&self, tick: &Tick) {

@@ -43,6 +43,10 @@ impl Observer for Watch {
         self.metrics.redis_is_lost(lost);
     }
 
+    fn redis_lost_its_data(&self) {
+        self.metrics.redis_lost_its_data();
+    }
+
     fn queue_latency(&self, queue: &str, latency: Duration) {
         self.metrics.queue_latency(queue, latency);
     }

@@ -81,8 +81,28 @@ async fn a_database_that_is_flushed_is_noticed_too() {
     let server = RedisServer::start().await;
     let (process, record) = with_three_jobs_in_hand(&server).await;
     server.run::<()>(&["FLUSHDB"]).await;
+    let flushed = std::time::Instant::now();
     let list = format!("working:queue:a:{}", process.identity());
     until("the jobs are written back", async || server.run::<usize>(&["LLEN", &list]).await == 3).await;
+    assert!(flushed.elapsed() < Duration::from_secs(8), "not with the next beat: {:?}", flushed.elapsed());
     record.open_gate();
     assert_each_ended_as_it_would_have(&server, process, &record).await;
+}
+
+#[tokio::test]
+async fn nothing_is_taken_before_the_lease_is_there_again() {
+    let mut server = RedisServer::start().await;
+    let redis = connect(server.port).await.unwrap();
+    let (process, record) = start(&redis, settings(2, &[("a", 1)])).await;
+    until("waits", async || server.run::<String>(&["CLIENT", "LIST"]).await.contains(" flags=b ")).await;
+    server.crash(Duration::from_secs(1)).await;
+    server.push("a", JOBS[0].as_bytes()).await;
+    let list = format!("working:queue:a:{}", process.identity());
+    let lease = format!("reliable-fetcher-heartbeat-{}", process.identity().as_str().replace(':', "-"));
+    let look = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('EXISTS', KEYS[2]) == 0";
+    let without = async || server.run::<bool>(&["EVAL", look, "2", &list, &lease]).await;
+    until("taken", async || without().await || record.started() == 1).await;
+    assert!(!without().await, "in hand without a lease");
+    record.open_gate();
+    process.stop().await;
 }

@@ -64,7 +64,6 @@ async fn thousands_due_at_once_move_in_bulk_and_never_hold_up_the_server() {
     let began = Instant::now();
     until("all have moved", async || server.run::<usize>(&["LLEN", "queue:elsewhere"]).await == MEMBERS).await;
     let (took, pages) = (began.elapsed(), calls(&server, "zrangebyscore").await);
-    println!("{MEMBERS} members in {took:?}, looked for {pages} times");
     process.stop().await;
     assert!(took < Duration::from_secs(10) && pages < 150, "{took:?}, {pages} looks");
     let scripts: Vec<Vec<redis::Value>> = server.run(&["SLOWLOG", "GET", "10"]).await;
@@ -119,4 +118,23 @@ async fn the_time_of_enqueueing_is_written_as_the_sidekiq_beside_us_writes_it() 
         let parsed: serde_json::Value = serde_json::from_str(&moved).unwrap();
         assert!(is_right(&parsed["enqueued_at"]), "{moved}");
     }
+}
+
+#[tokio::test]
+async fn processes_that_died_are_taken_off_the_list_by_one_at_a_time() {
+    let server = RedisServer::start().await;
+    server.run::<()>(&["SADD", "processes", "dead:1:0af3", "alive:2:0af3"]).await;
+    server.run::<()>(&["HSET", "alive:2:0af3", "info", "{}"]).await;
+    // Another process has just looked.
+    server.run::<()>(&["SET", "process_cleanup", "1", "EX", "60"]).await;
+    let (process, _) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    let looks = calls(&server, "zrangebyscore").await;
+    until("it has polled", async || calls(&server, "zrangebyscore").await > looks).await;
+    assert_eq!(server.run::<usize>(&["SCARD", "processes"]).await, 3);
+    server.run::<()>(&["DEL", "process_cleanup"]).await;
+    until("cleaned up", async || server.run::<usize>(&["SISMEMBER", "processes", "dead:1:0af3"]).await == 0).await;
+    assert_eq!(server.run::<usize>(&["SISMEMBER", "processes", "alive:2:0af3"]).await, 1);
+    assert!((1..=60).contains(&server.run::<i64>(&["TTL", "process_cleanup"]).await));
+    process.stop().await;
+    assert_eq!(server.run::<Vec<String>>(&["SMEMBERS", "processes"]).await, ["alive:2:0af3"], "we left by ourselves");
 }
