@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod administration;
+mod doctor;
 mod mirror;
 mod output;
 mod redises;
@@ -45,6 +46,8 @@ enum Command {
     Run(run::RunArgs),
     /// Administer the mirrors
     Mirror(mirror::MirrorArgs),
+    /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -74,7 +77,7 @@ fn environment_variable(name: &str) -> Option<String> {
 }
 
 /// Parses the command line and does what it says. Exit codes: 0 done, 1 failed or refused, 2 the command line could not
-/// be parsed.
+/// be parsed; those of `doctor` are in its help.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.command.is_some() && cli.run.has_flags_of_its_own() {
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::Doctor(args)) => return doctor::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
