@@ -55,6 +55,12 @@ async fn look_at(redis: &Redis, config: &Config, queue: &str) -> Result<Finding,
     })
 }
 
+/// The class of a job; of one that ActiveJob has wrapped, the one inside.
+fn class(text: Vec<u8>) -> Option<String> {
+    let payload = Payload::parse(text).ok()?;
+    payload.get("wrapped").or_else(|| payload.get("class"))
+}
+
 /// How many of the next jobs are of which class that is not ours, and how many were looked at.
 async fn foreign_classes(
     redis: &Redis,
@@ -68,7 +74,7 @@ async fn foreign_classes(
         seen += page.len();
         bytes += page.iter().map(Vec::len).sum::<usize>();
         let last = page.len() < PAGE.unsigned_abs();
-        for class in page.into_iter().filter_map(|text| Payload::parse(text).ok()?.get::<String>("class")) {
+        for class in page.into_iter().filter_map(class) {
             let name = class.strip_prefix("::").unwrap_or(&class);
             if !config.mirror.jobs.contains_key(name) {
                 let name = name.chars().filter(|letter| !letter.is_control()).take(100).collect();
