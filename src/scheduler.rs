@@ -17,7 +17,7 @@ use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
-use crate::sidekiq::{Client, NewJob};
+use crate::sidekiq::{Client, NewJob, Switches};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
@@ -83,6 +83,8 @@ pub struct Scheduler {
     pub capacity: Capacity,
     /// Pushes the jobs.
     pub client: Client,
+    /// Tells whether they are to be pushed at all.
+    pub switches: Switches,
     /// Where to.
     pub queue: String,
     /// What they are called.
@@ -106,10 +108,10 @@ impl Scheduler {
     /// Schedules until told to stop, then gives the lease back.
     pub async fn run(self, stop: CancellationToken) {
         let mut lease = None;
-        let started = Instant::now();
+        let mut times = Times { started: Instant::now(), held: None };
         while !stop.is_cancelled() {
-            let minute = Minute { ends: Instant::now() + until_next_minute(), started, stop: &stop };
-            if let Err(error) = self.minute(&mut lease, &minute).await {
+            let minute = Minute { ends: Instant::now() + until_next_minute(), stop: &stop };
+            if let Err(error) = self.minute(&mut lease, &minute, &mut times).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
             self.rest(&minute).await;
@@ -122,12 +124,17 @@ impl Scheduler {
     }
 
     /// One minute's work. A stop is only noticed where it leaves nothing half done.
-    async fn minute(&self, lease: &mut Option<Lease>, minute: &Minute<'_>) -> Result<(), TickError> {
+    async fn minute(&self, lease: &mut Option<Lease>, minute: &Minute<'_>, times: &mut Times) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
             return Ok(());
         };
-        if let Err(error) = self.sweep(minute.started).await {
+        if self.is_held().await? {
+            // What waits now waits for the administrator: nothing of it is lost.
+            times.held = Some(Instant::now());
+            return self.measure().await;
+        }
+        if let Err(error) = self.sweep(times).await {
             tracing::warn!(%error, "slots that nobody uses could not be looked for");
         }
         self.measure().await?;
@@ -154,7 +161,7 @@ impl Scheduler {
     /// Schedules due mirrors while there are free slots; tells whether more are due.
     async fn fill(&self, lease: &Lease, minute: &Minute<'_>) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
-        while lease.is_trusted() && !minute.stop.is_cancelled() {
+        while lease.is_trusted() && !minute.stop.is_cancelled() && !self.is_held().await? {
             let free = self.capacity.free(slots.taken().await?);
             if free == 0 {
                 return Ok(true);
@@ -236,7 +243,7 @@ impl Scheduler {
     }
 
     /// Frees slots that are taken although no live run owns them.
-    async fn sweep(&self, started: Instant) -> Result<(), TickError> {
+    async fn sweep(&self, times: &Times) -> Result<(), TickError> {
         let slots = Slots::new(self.redis.clone());
         let now = Utc::now();
         let silent = slots.silent_since(now - DEAD_RUN, SWEEP).await?;
@@ -246,7 +253,10 @@ impl Scheduler {
         // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the queue
         // has been waiting for as long: the job may be in it.
         let backlog = TimeDelta::from_std(self.client.latency(&self.queue).await?).unwrap_or(TimeDelta::MAX);
-        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default() && backlog < DEAD_RUN;
+        let long_ago = |moment: Instant| moment.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
+        let rescued = long_ago(times.started) && backlog < DEAD_RUN;
+        // Jobs that an order kept from running come back over some time.
+        let flowing = times.held.is_none_or(long_ago);
         let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
         let owned = run::owned(&self.redis, &keys).await?;
         let (mut dead, mut lost, mut leaked) = (Vec::new(), Vec::new(), Vec::new());
@@ -263,7 +273,9 @@ impl Scheduler {
             let waited = now - state.last_update_scheduled_at.unwrap_or_default();
             match state.under_way() {
                 Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
-                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE && waited > backlog => lost.push((*id, seen)),
+                Some(seen @ UnderWay::Job(_)) if flowing && waited > LOST_SCHEDULE && waited > backlog => {
+                    lost.push((*id, seen));
+                }
                 Some(_) => {}
                 None => leaked.push(*id),
             }
@@ -290,6 +302,11 @@ impl Scheduler {
         Ok(slots.release(&freed.map(|((id, _), _)| *id).collect::<Vec<_>>()).await?)
     }
 
+    /// Whether somebody ordered that pulls be kept from running.
+    async fn is_held(&self) -> Result<bool, RedisError> {
+        self.switches.hold(self.class).await
+    }
+
     async fn measure(&self) -> Result<(), TickError> {
         let counts = self.store.count(Utc::now()).await?;
         let capacity_taken = Slots::new(self.redis.clone()).taken().await?;
@@ -310,12 +327,18 @@ impl Scheduler {
     }
 }
 
+/// What this process remembers from minute to minute.
+struct Times {
+    /// Since when it schedules.
+    started: Instant,
+    /// When an order last kept pulls from running.
+    held: Option<Instant>,
+}
+
 /// The minute that is under way.
 struct Minute<'a> {
     /// When the next one begins.
     ends: Instant,
-    /// Since when this process schedules.
-    started: Instant,
     stop: &'a CancellationToken,
 }
 

@@ -2,10 +2,13 @@
 
 mod administration;
 mod doctor;
+mod job;
 mod mirror;
 mod output;
+mod pause;
 mod redises;
 mod run;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +51,14 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
     Doctor(doctor::DoctorArgs),
+    /// Cancel a job, or look after those that were set aside
+    Job(job::JobArgs),
+    /// Show what all processes of this Redis are doing, and what waits
+    Status(status::StatusArgs),
+    /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::ResumeArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -89,6 +100,10 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
         Some(Command::Doctor(args)) => return doctor::run(&args),
+        Some(Command::Job(args)) => job::run(args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Pause(args)) => pause::pause(&args),
+        Some(Command::Resume(args)) => pause::resume(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,7 +23,7 @@ use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::{Client, Identity, Process};
+use crate::sidekiq::{Client, Identity, Process, Switches};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -137,6 +137,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
+            switches: Switches::new(redis.clone(), config.sidekiq.keys.clone()),
             client: Client::new(redis, config.sidekiq.keys.clone(), config.sidekiq.profile),
             queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),

@@ -10,6 +10,7 @@ use super::hands::{Fetched, Hands};
 use super::identity::Identity;
 use super::lease::Lease;
 use super::observer::Observer;
+use super::orders::Orders;
 use super::outage::Outage;
 use super::perform::Registry;
 use super::settings::Settings;
@@ -30,6 +31,7 @@ pub(super) struct Engine {
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
     pub(super) outage: Outage,
+    pub(super) orders: Orders,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
     /// Somebody asked for the end of the process through Redis.
@@ -56,6 +58,7 @@ impl Engine {
             stats: Stats::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
+            orders: Orders::default(),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),

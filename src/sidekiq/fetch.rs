@@ -45,6 +45,9 @@ pub(super) async fn run(engine: Arc<Engine>, jobs: TaskTracker) {
 /// One decision: what to do with a free slot, or how to wait for one.
 async fn turn(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
     engine.lease.ensure().await?;
+    if engine.orders.is_paused() {
+        return pause(engine, jobs, waits).await;
+    }
     let slot = if let Some(slot) = engine.hands.free_slot() {
         slot
     } else {
@@ -66,9 +69,22 @@ async fn turn(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Re
     }
 }
 
+/// Everything is paused: waits that are under way are ended, and no other is begun.
+async fn pause(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
+    waits.unblock(engine).await;
+    tokio::select! {
+        // What came all the same is given back by whoever was to run it.
+        arrival = waits.next() => accept(engine, jobs, arrival),
+        () = engine.orders.resumed() => Ok(()),
+        () = engine.quiet.cancelled() => Ok(()),
+        // Whoever returns without an error says that Redis answers.
+        () = tokio::time::sleep(TURN) => engine.redis.query(&redis::cmd("PING")).await,
+    }
+}
+
 /// All queues were empty a moment ago, or we have become quiet.
 async fn idle(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
-    if engine.quiet.is_cancelled() {
+    if engine.quiet.is_cancelled() || engine.orders.is_paused() {
         return Ok(());
     }
     let now = Instant::now();
@@ -186,7 +202,7 @@ pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Optio
 
 /// The queues to draw from now: none if nothing may be fetched.
 fn order(engine: &Engine) -> Vec<&Arc<str>> {
-    if engine.quiet.is_cancelled() || !engine.lease.is_fresh() {
+    if engine.quiet.is_cancelled() || engine.orders.is_paused() || !engine.lease.is_fresh() {
         return Vec::new();
     }
     let mut order = engine.settings.queues.draw();

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock;
+use super::execution::Execution;
 
 /// A job that lies in our working list of `queue`.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub(super) struct Held {
     pub(super) fetched: Fetched,
     /// Seconds since 1970.
     pub(super) since: f64,
+    /// Nothing before its text has been understood.
+    pub(super) execution: Option<Arc<Execution>>,
 }
 
 /// All slots of the process and what each holds.
@@ -36,7 +39,7 @@ enum SlotState {
     Free,
     /// Taken, for a job that is being fetched.
     Empty,
-    Holding(Fetched, f64),
+    Holding(Fetched, f64, Option<Arc<Execution>>),
 }
 
 impl Hands {
@@ -71,8 +74,8 @@ impl Hands {
     pub(super) fn held(&self) -> Vec<Held> {
         let slots = self.lock();
         let held = slots.iter().enumerate().filter_map(|(number, state)| match state {
-            SlotState::Holding(fetched, since) => {
-                Some(Held { slot: name(number), fetched: fetched.clone(), since: *since })
+            SlotState::Holding(fetched, since, execution) => {
+                Some(Held { slot: name(number), fetched: fetched.clone(), since: *since, execution: execution.clone() })
             }
             _ => None,
         });
@@ -83,7 +86,7 @@ impl Hands {
     pub(super) fn texts(&self, queue: &str) -> HashMap<Bytes, usize> {
         let mut texts = HashMap::new();
         for state in self.lock().iter() {
-            if let SlotState::Holding(fetched, _) = state
+            if let SlotState::Holding(fetched, ..) = state
                 && *fetched.queue == *queue
             {
                 *texts.entry(fetched.bytes.clone()).or_default() += 1;
@@ -124,7 +127,14 @@ impl Slot {
 
     /// Holds this job, and no longer the one before.
     pub(super) fn hold(&self, fetched: Fetched) {
-        self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now());
+        self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now(), None);
+    }
+
+    /// What it holds is being run.
+    pub(super) fn runs(&self, execution: Arc<Execution>) {
+        if let SlotState::Holding(_, _, known) = &mut self.hands.lock()[self.number] {
+            *known = Some(execution);
+        }
     }
 
     /// Holds nothing any more: the job is settled.

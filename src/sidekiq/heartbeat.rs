@@ -6,9 +6,9 @@ use redis::Pipeline;
 use serde_json::{Value, json};
 
 use super::clock;
+use super::dump;
 use super::engine::Engine;
 use super::latency;
-use super::payload::Payload;
 use super::processes::OUR_LABEL;
 use crate::connections::RedisError;
 
@@ -79,7 +79,12 @@ fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
     for held in engine.hands.held() {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
-        let work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
+        let mut work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
+        if let (Some(execution), Some(work)) = (&held.execution, work.as_object_mut()) {
+            // Ours alone: `sidemirror status` tells from it what is overdue.
+            work.extend(execution.expected().map(|limit| ("expected".to_owned(), limit.as_secs().into())));
+            work.extend(execution.progress().map(|progress| ("progress".to_owned(), progress.into())));
+        }
         commands.cmd("HSET").arg(&key).arg(held.slot).arg(work.to_string()).ignore();
     }
     commands.cmd("EXPIRE").arg(&key).arg(LIFE).ignore();
@@ -120,16 +125,7 @@ fn obey(engine: &Engine, signal: &str) {
     match signal {
         "TSTP" => engine.quiet.cancel(),
         "TERM" | "INT" => engine.asked_to_stop.cancel(),
-        "TTIN" => {
-            for held in engine.hands.held() {
-                let age = clock::since(held.since).as_secs();
-                let payload = Payload::parse(held.fetched.bytes).ok();
-                let field =
-                    |key: &str| payload.as_ref().and_then(|payload| payload.get::<String>(key)).unwrap_or_default();
-                let (class, jid) = (field("class"), field("jid"));
-                tracing::warn!(slot = held.slot, queue = %held.fetched.queue, ?class, ?jid, seconds = age, "running");
-            }
-        }
+        "TTIN" => dump::dump(engine),
         _ => tracing::warn!("an unknown signal was left for this process"),
     }
 }

@@ -1,10 +1,12 @@
 //! A job as the code that performs it sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::execution::Execution;
 use super::payload::Payload;
 use super::{clock, gitlab};
 
@@ -15,14 +17,16 @@ pub struct Job {
     queue: String,
     class: String,
     jid: String,
-    token: CancellationToken,
+    execution: Arc<Execution>,
 }
 
 impl Job {
-    pub(super) fn new(payload: Payload, queue: &str, token: CancellationToken) -> Self {
-        let class = payload.get("class").unwrap_or_default();
-        let jid = payload.get("jid").unwrap_or_default();
-        Self { payload, queue: queue.to_owned(), class, jid, token }
+    /// A job that is to be left at the latest when `stop` fires.
+    pub(super) fn new(payload: Payload, queue: &str, stop: &CancellationToken) -> Self {
+        let class: String = payload.get("class").unwrap_or_default();
+        let jid: String = payload.get("jid").unwrap_or_default();
+        let execution = Arc::new(Execution::new(&class, &jid, stop));
+        Self { payload, queue: queue.to_owned(), class, jid, execution }
     }
 
     /// The Ruby class the job is for; empty when the payload names none.
@@ -68,9 +72,26 @@ impl Job {
         Some(clock::since(clock::seconds(&self.payload.get::<Value>("created_at")?)?))
     }
 
-    /// Fires when the process is about to stop and the job goes back to its queue: leave as soon as possible.
+    /// Fires when the process is about to stop and the job goes back to its queue, or when the job
+    /// [is called off](Self::is_called_off): leave as soon as possible.
     pub fn cancelled(&self) -> &CancellationToken {
-        &self.token
+        self.execution.token()
+    }
+
+    /// Whether somebody has cancelled this job: it ends in the dead set, unless it was done before it noticed.
+    pub fn is_called_off(&self) -> bool {
+        self.execution.is_called_off()
+    }
+
+    /// Tells those who look at running jobs how far this one is. `progress` is asked from any thread at any time: it
+    /// must be quick, and tell no secret.
+    pub fn show_progress(&self, progress: impl Fn() -> String + Send + Sync + 'static) {
+        self.execution.show(Box::new(progress));
+    }
+
+    /// What is known of it while it runs.
+    pub(super) fn execution(&self) -> &Arc<Execution> {
+        &self.execution
     }
 
     /// The payload as it was fetched.
@@ -132,7 +153,7 @@ mod tests {
     use super::*;
 
     fn job(text: &str) -> Job {
-        Job::new(Payload::parse(text.to_owned()).unwrap(), "q", CancellationToken::new())
+        Job::new(Payload::parse(text.to_owned()).unwrap(), "q", &CancellationToken::new())
     }
 
     #[test]

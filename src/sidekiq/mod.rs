@@ -22,15 +22,24 @@
 //! jobs that reached our list though the reply to the fetch was lost. A stopping [`Process`] returns what it cannot
 //! finish. A job may therefore run twice, but never not at all.
 //!
+//! # What somebody may order
+//!
+//! `switches` pause everything or switch a class off, `cancel` calls one job off; every process looks for `orders` twice
+//! a second. A job under which its worker died too often is set aside in the `quarantine`.
+//!
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more. `dump` says in the log what each slot is
+//! doing; the [`Overview`] is what all processes together tell.
 
+mod cancel;
 mod client;
 mod clock;
 mod dead;
+mod dump;
 mod engine;
+mod execution;
 mod fetch;
 mod foreign;
 mod gitlab;
@@ -42,7 +51,9 @@ mod keys;
 mod latency;
 mod lease;
 mod observer;
+mod orders;
 mod outage;
+mod overview;
 mod payload;
 mod perform;
 mod poller;
@@ -50,6 +61,7 @@ mod process;
 mod processes;
 mod processor;
 mod profile;
+mod quarantine;
 mod queues;
 mod reconcile;
 mod rescue;
@@ -59,18 +71,23 @@ mod settings;
 mod settle;
 mod shared_queue;
 mod stats;
+mod switches;
 mod waits;
 
+pub use cancel::{Cancellations, Found};
 pub use client::{Client, NewJob};
 pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
+pub use overview::{Overview, ProcessView, QueueView, Sizes, WorkView};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
 pub use profile::{Profile, UnknownProfile};
+pub use quarantine::{Quarantine, Quarantined};
 pub use queues::{NoQueues, QueueSet};
 pub use roster::{Listed, listed_processes};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use switches::{Order, Standing, Switches};

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use super::cancel::{self, Cancellations};
 use super::clock;
 use super::dead;
 use super::engine::Engine;
@@ -17,6 +18,7 @@ use super::gitlab;
 use super::hands::{Fetched, Slot};
 use super::job::{Job, JobFailure, NotDone};
 use super::observer::{JobReport, Outcome};
+use super::orders;
 use super::outage::PAUSE;
 use super::payload::Payload;
 use super::perform::Perform;
@@ -28,7 +30,7 @@ pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
     let mut next = Some(first);
     while let Some(fetched) = next {
         slot.hold(fetched.clone());
-        if engine.quiet.is_cancelled() {
+        if engine.quiet.is_cancelled() || engine.orders.is_paused() {
             // It was drawn while we were asked to draw no more.
             settle_at_last(&engine, &fetched, &Settlement::Next).await;
             break;
@@ -54,7 +56,8 @@ async fn run(engine: &Engine, slot: &Slot, fetched: &Fetched) -> Option<Fetched>
         }
     };
 
-    let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
+    let job = Job::new(payload, &fetched.queue, &engine.hard_stop);
+    slot.runs(Arc::clone(job.execution()));
     let work = engine.registry.find(job.class());
     let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
     if engine.settings.gitlab.enabled != gitlab::Switch::Off {
@@ -104,7 +107,10 @@ async fn settle_by_class(
     };
     let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
     let duration = started.elapsed();
-    if outcome != Outcome::Foreign {
+    if job.is_called_off() && matches!(outcome, Outcome::Cancelled | Outcome::Done) {
+        orders::obeyed(engine, job).await;
+    }
+    if !matches!(outcome, Outcome::Foreign | Outcome::Held) {
         let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
         tracing::info!(outcome = outcome.as_str(), elapsed, "end");
     }
@@ -121,10 +127,19 @@ async fn settle_by_class(
 
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
+    if job.is_called_off() || orders::is_called_off(engine, job).await {
+        work.abandoned(job, Cancellations::REASON).await;
+        return (cancel::end(engine, job), Outcome::Cancelled);
+    }
+    if engine.orders.is_off(job.class()) {
+        return (put_off(job, clock::now() + orders::LOOK_AGAIN.as_secs_f64()), Outcome::Held);
+    }
+    job.execution().expect(work.expected(job));
     tracing::info!("start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
     match result.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
         Ok(()) => (Settlement::Over, Outcome::Done),
+        Err(_) if job.is_called_off() => (cancel::end(engine, job), Outcome::Cancelled),
         Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
         Err(NotDone::Later(wait)) => (put_off(job, clock::now() + wait.as_secs_f64()), Outcome::PutOff),
@@ -189,15 +204,14 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
     };
     let outcome = match outcome {
-        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {
-            Outcome::Returned
-        }
-        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there => Outcome::Interrupted,
+        Outcome::Foreign | Outcome::Malformed | Outcome::Returned | Outcome::Interrupted => outcome,
+        _ if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
+        _ if !lay_there => Outcome::Interrupted,
         outcome => outcome,
     };
     match outcome {
         Outcome::Done => engine.stats.count(false),
-        Outcome::Failed => engine.stats.count(true),
+        Outcome::Failed | Outcome::Cancelled => engine.stats.count(true),
         _ => {}
     }
     (outcome, next)
@@ -228,7 +242,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
 }
 
 /// Foreign text made fit for one line of a log.
-fn brief(text: &str) -> String {
+pub(super) fn brief(text: &str) -> String {
     text.chars()
         .take(200)
         .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })

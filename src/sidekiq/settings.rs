@@ -18,6 +18,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// Retries of a job that does not name a number itself.
     pub max_retries: u32,
+    /// How often a worker may die under a job before the job is set aside; `None`: as often as it likes. A job may say
+    /// otherwise.
+    pub max_interruptions: Option<u32>,
     /// Shown beside the process on the dashboard, after our own `sidemirror` and `sidemirror-<version>`.
     pub labels: Vec<String>,
     /// Shown beside the process on the dashboard; may be empty.
@@ -38,13 +41,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Sidekiq's defaults for these queues: 25 seconds to stop, 25 retries.
+    /// Sidekiq's defaults for these queues: 25 seconds to stop, 25 retries; three deaths of a worker under a job, as in GitLab's fetcher.
     pub fn new(concurrency: usize, queues: QueueSet, profile: Profile) -> Self {
         Self {
             concurrency: concurrency.max(1),
             queues,
             timeout: Duration::from_secs(25),
             max_retries: 25,
+            max_interruptions: Some(3),
             labels: Vec::new(),
             tag: String::new(),
             profile,

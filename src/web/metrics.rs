@@ -30,6 +30,10 @@ pub struct Metrics {
     foreign: IntCounter,
     rescued: IntCounter,
     recovered: IntCounter,
+    quarantined: IntCounter,
+    overdue: IntGauge,
+    oldest: Gauge,
+    paused: IntGauge,
     redis_up: IntGauge,
     runs: IntCounterVec,
     waiting: Histogram,
@@ -67,6 +71,13 @@ impl Metrics {
                 "sidemirror_recovered_jobs_total",
                 "Jobs of this process whose fetch had lost its reply, put back into their queue",
             )?,
+            quarantined: add.counter(
+                "sidemirror_quarantined_jobs_total",
+                "Jobs set aside because their workers had died under them too often",
+            )?,
+            overdue: add.int_gauge("sidemirror_overdue_jobs", "Running jobs that take longer than they should")?,
+            oldest: add.gauge("sidemirror_oldest_job_age_seconds", "Time the oldest running job has been running")?,
+            paused: add.int_gauge("sidemirror_paused", "Whether an administrator has paused everything")?,
             redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
             runs: add.counters(
                 "sidemirror_runs_total",
@@ -173,6 +184,19 @@ impl Metrics {
 
     pub(super) fn jobs_rescued(&self, jobs: u64) {
         self.rescued.inc_by(jobs);
+    }
+
+    pub(super) fn jobs_quarantined(&self, jobs: u64) {
+        self.quarantined.inc_by(jobs);
+    }
+
+    pub(super) fn running(&self, overdue: usize, oldest: Duration) {
+        self.overdue.set(whole(overdue));
+        self.oldest.set(oldest.as_secs_f64());
+    }
+
+    pub(super) fn paused(&self, paused: bool) {
+        self.paused.set(paused.into());
     }
 
     pub(super) fn jobs_recovered(&self, jobs: u64) {

@@ -51,6 +51,18 @@ impl Observer for Watch {
         self.metrics.jobs_rescued(jobs);
     }
 
+    fn quarantined(&self, _queue: &str, jobs: u64) {
+        self.metrics.jobs_quarantined(jobs);
+    }
+
+    fn running(&self, overdue: usize, oldest: Duration) {
+        self.metrics.running(overdue, oldest);
+    }
+
+    fn paused(&self, paused: bool) {
+        self.metrics.paused(paused);
+    }
+
     fn recovered(&self, _queue: &str, jobs: u64) {
         self.metrics.jobs_recovered(jobs);
     }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sidemirror::connections::Redises;
@@ -196,8 +196,23 @@ async fn a_job_that_was_cancelled_before_it_ran_goes_straight_to_the_dead() {
     process.stop().await;
     assert_eq!(record.started(), 0);
     let dead: Vec<String> = server.run(&["ZRANGE", "dead", "0", "-1"]).await;
-    assert!(dead.len() == 1 && dead[0].contains(r#""error_class":"Cancelled""#), "{dead:?}");
+    assert!(dead.len() == 1 && dead[0].contains(r#""error_class":"Sidemirror::Cancelled""#), "{dead:?}");
     assert!(!exists(&server, "retry").await && !exists(&server, EXECUTING).await);
+}
+
+#[tokio::test]
+async fn a_running_job_that_gitlab_cancels_leaves_within_a_second() {
+    let server = server_with_keys().await;
+    server.push("a", job(&json!(["until told"]), json!({})).as_bytes()).await;
+    let (process, record) = start(&server.redis, settings_with(Strategy::UntilExecuting)).await;
+    until("running", async || record.started() == 1).await;
+    server.run::<()>(&["SET", "sidekiq:cancel:j1", "1"]).await;
+    let cancelled = Instant::now();
+    until("cancelled", async || record.count(Outcome::Cancelled) == 1).await;
+    assert!(cancelled.elapsed() < Duration::from_secs(2), "{:?}", cancelled.elapsed());
+    process.stop().await;
+    assert_eq!(server.run::<usize>(&["ZCARD", "dead"]).await, 1);
+    assert!(exists(&server, STATUS).await && !exists(&server, EXECUTING).await);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A process that serves the class `Tested`, whose first argument says what is to happen, and keeps a record.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ pub(crate) struct Record {
     pub(crate) most_running: AtomicUsize,
     pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
     may_end: Notify,
+    /// Jobs that were given up, and why.
+    pub(crate) abandoned: Mutex<Vec<(String, String)>>,
+    pub(crate) overdue: AtomicUsize,
+    pub(crate) paused: AtomicBool,
 }
 
 impl Record {
@@ -42,6 +46,14 @@ impl Observer for Record {
     fn job_finished(&self, report: &JobReport<'_>) {
         self.ended.lock().unwrap().push((report.jid.to_owned(), report.outcome));
     }
+
+    fn paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+    }
+
+    fn running(&self, overdue: usize, _oldest: Duration) {
+        self.overdue.store(overdue, Ordering::SeqCst);
+    }
 }
 
 pub(crate) struct Tested(pub(crate) Arc<Record>);
@@ -56,6 +68,15 @@ impl Perform for Tested {
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         Ok(result?)
     }
+
+    /// The second argument, in milliseconds.
+    fn expected(&self, job: &Job) -> Option<Duration> {
+        job.args().ok()?.get(1)?.as_u64().map(Duration::from_millis)
+    }
+
+    async fn abandoned(&self, job: &Job, reason: &str) {
+        self.0.abandoned.lock().unwrap().push((job.jid().to_owned(), reason.to_owned()));
+    }
 }
 
 async fn behave(record: &Record, job: &Job) -> Result<(), JobFailure> {
@@ -67,6 +88,7 @@ async fn behave(record: &Record, job: &Job) -> Result<(), JobFailure> {
             Ok(())
         }
         Some("until told") => {
+            job.show_progress(|| "half way".to_owned());
             job.cancelled().cancelled().await;
             Err(JobFailure::new("Interrupted", "told to leave"))
         }
