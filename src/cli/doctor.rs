@@ -3,6 +3,7 @@
 mod files;
 mod finding;
 mod fleet;
+mod orders;
 mod permissions;
 mod queues;
 mod round_trips;
@@ -92,6 +93,7 @@ async fn examine_redis(config: &Config) -> Vec<Finding> {
         findings.push(round_trips::latency(subject, redis).await);
     }
     findings.extend(fleet::look(&redises.queues, config).await);
+    findings.extend(orders::look(&redises.queues, config).await);
     findings.extend(queues::look(&redises.queues, config).await);
     findings
 }

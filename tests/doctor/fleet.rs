@@ -68,6 +68,18 @@ fn a_worker_that_is_absent_or_silent_is_an_error() {
 }
 
 #[test]
+fn a_pause_that_stands_is_a_warning_with_the_command_that_ends_it() {
+    let redis = Redis::start();
+    let installation = installation(&redis.url());
+    assert!(!Diagnosis::of(&installation).mentions("orders"));
+    installation.cli_ok(&["pause", "--class", "UpdateMirror"]);
+    assert_eq!(Diagnosis::of(&installation).about("orders").0, "warning");
+    assert!(Diagnosis::of(&installation).report.to_string().contains("sidemirror resume --class UpdateMirror"));
+    installation.cli_ok(&["pause"]);
+    assert!(Diagnosis::of(&installation).about("orders").1.starts_with("everything is paused"));
+}
+
+#[test]
 fn queues_in_a_namespace_that_is_not_configured_are_an_error() {
     let redis = Redis::start();
     redis::cmd("SADD").arg("resque:gitlab:queues").arg("mirrors").exec(&mut redis.connection()).unwrap();
