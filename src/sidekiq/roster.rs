@@ -25,6 +25,9 @@ pub struct Listed {
     pub silent: f64,
 }
 
+/// `info` and `beat`, as they lie in Redis.
+type Entry = (Option<Vec<u8>>, Option<f64>);
+
 /// What a process says about itself.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -51,7 +54,7 @@ pub async fn listed_processes(redis: &Redis, keys: &Keys) -> Result<Vec<Listed>,
     }
     // Anybody can put a name into the set: what is no process's entry must not hide the others.
     commands.ignore_errors();
-    let entries: Vec<redis::RedisResult<(Option<Vec<u8>>, Option<f64>)>> = redis.pipeline(&commands).await?;
+    let entries: Vec<redis::RedisResult<Entry>> = redis.pipeline(&commands).await?;
     let listed = identities.iter().zip(entries).filter_map(|(identity, entry)| {
         let (info, beat) = entry.ok()?;
         let info: Info = serde_json::from_slice(&info?).unwrap_or_default();

@@ -65,9 +65,9 @@ async fn refused(redis: &Redis, commands: &[Cmd]) -> Result<Vec<String>, RedisEr
 
     let mut trial = redis::pipe();
     trial.cmd("MULTI");
-    commands.iter().for_each(|command| {
+    for command in commands {
         trial.add_command(command.clone());
-    });
+    }
     trial.cmd("DISCARD").ignore_errors();
     let answers: Vec<RedisResult<Value>> = redis.pipeline(&trial).await?;
     let judged = commands.iter().zip(answers.into_iter().skip(1));

@@ -44,18 +44,16 @@ async fn look_at(redis: &Redis, config: &Config, queue: &str) -> Result<Finding,
         .await?
         .into_iter()
         .find(|process| process.sidemirror.is_none() && process.queues.iter().any(|served| served == queue));
-    Ok(match served {
-        Some(process) => Finding::info(SUBJECT, format!("{waiting}; they are left to {}", process.identity)),
-        None => {
-            let cure = "let a Ruby process serve this queue, too; route our classes into a queue of their own; or name \
-                        the classes in mirror.jobs";
-            let seen = format!("{waiting}; nobody else serves the queue, so they fail with NameError");
-            Finding::warning(SUBJECT, seen, "only jobs of classes that somebody serves", cure)
-        }
-    })
+    if let Some(process) = served {
+        return Ok(Finding::info(SUBJECT, format!("{waiting}; they are left to {}", process.identity)));
+    }
+    let cure = "let a Ruby process serve this queue, too; route our classes into a queue of their own; or name the \
+                classes in mirror.jobs";
+    let seen = format!("{waiting}; nobody else serves the queue, so they fail with NameError");
+    Ok(Finding::warning(SUBJECT, seen, "only jobs of classes that somebody serves", cure))
 }
 
-/// The class of a job; of one that ActiveJob has wrapped, the one inside.
+/// The class of a job; of one that `ActiveJob` has wrapped, the one inside.
 fn class(text: Vec<u8>) -> Option<String> {
     let payload = Payload::parse(text).ok()?;
     payload.get("wrapped").or_else(|| payload.get("class"))
