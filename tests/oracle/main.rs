@@ -8,9 +8,11 @@ mod handover;
 mod mixed_jobs;
 mod odd_payloads;
 mod ruby_api;
+mod ruby_pushes;
 mod shared_queue;
 mod untouched;
 mod verdicts;
+mod we_push;
 
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -1,0 +1,106 @@
+//! Jobs that our client pushes are run by Ruby.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use redis::Commands as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sidemirror::connections;
+use sidemirror::sidekiq::{Client, NewJob};
+
+use crate::rig::redis::Redis;
+use crate::rig::ruby::{Ruby, with_every_ruby};
+use crate::rig::wait;
+use crate::ruby_api;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// More than go into one command.
+const BULK: usize = 2_500;
+
+with_every_ruby!(what_our_client_pushes_is_shown_and_run_by_ruby);
+
+/// A job in a queue, as the API shows it; ages are in seconds.
+#[derive(Debug, Deserialize)]
+struct Shown {
+    jid: String,
+    class: String,
+    args: Value,
+    retry: Value,
+    tags: Vec<String>,
+    created: f64,
+    enqueued: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Waiting {
+    size: usize,
+    latency: f64,
+    jobs: Vec<Shown>,
+}
+
+fn what_our_client_pushes_is_shown_and_run_by_ruby(ruby: Ruby) {
+    let redis = Redis::start();
+    let jobs = [
+        NewJob::new("ForgeJob", vec![json!(1), json!("größe/\u{2028}\u{7f}\"\\"), json!({ "a": [null, 1.0, 1e16] })])
+            .queue("ours")
+            .with("tags", json!(["größe"]))
+            .with("backtrace", true),
+        NewJob::new("ForgeJob", vec![]).queue("ours").retry(false),
+        NewJob::new("ForgeJob", vec![json!(i64::MAX), json!(u64::MAX)]).queue("ours").retry(3),
+    ];
+    let bulk: Vec<NewJob> = (0..BULK)
+        .map(|number| NewJob::new("ForgeJob", vec![json!(number)]).queue(["bulk", "others"][number % 2]))
+        .collect();
+    push(ruby, &redis, &jobs, &bulk);
+
+    let waiting: Waiting = serde_json::from_value(ruby.eval(&redis.url(), include_str!("waiting_jobs.rb"))).unwrap();
+    assert_eq!((waiting.size, waiting.jobs.len()), (3, 3));
+    // Of another unit than Ruby's they would be decades.
+    let just_now = -1.0..60.0;
+    assert!(just_now.contains(&waiting.latency), "{waiting:?}");
+    assert!(waiting.jobs.iter().all(|job| just_now.contains(&job.created) && just_now.contains(&job.enqueued)));
+    let newest_first: Vec<_> = waiting.jobs.iter().map(|job| &*job.jid).collect();
+    assert_eq!(newest_first, [jobs[2].jid(), jobs[1].jid(), jobs[0].jid()]);
+    let options: Vec<_> = waiting.jobs.iter().map(|job| job.retry.clone()).collect();
+    assert_eq!(options, [json!(3), json!(false), json!(true)]);
+    assert_eq!((&waiting.jobs[2].tags, &*waiting.jobs[2].class), (&vec!["größe".to_owned()], "ForgeJob"));
+    assert_eq!(waiting.jobs[2].args[1], "größe/\u{2028}\u{7f}\"\\");
+    let queues = ruby_api::look(ruby, &redis).queues;
+    assert_eq!(Value::Object(queues), json!({ "bulk": BULK / 2, "others": BULK / 2, "ours": 3 }));
+
+    let mut connection = redis.connection();
+    let mut pushed: Vec<Vec<u8>> = connection.lrange("queue:ours", 0, -1).unwrap();
+    for queue in ["queue:bulk", "queue:others"] {
+        pushed.extend(connection.lrange::<_, Vec<Vec<u8>>>(queue, 0, -1).unwrap());
+    }
+    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_that_tells.rb"), &["ours", "bulk", "others"], 5);
+    wait::until("all to be run", PATIENCE, || connection.llen::<_, usize>("told").unwrap() == BULK + jobs.len());
+    sidekiq.terminate();
+
+    let mut taken: Vec<Vec<u8>> = connection.lrange("taken", 0, -1).unwrap();
+    taken.sort();
+    pushed.sort();
+    assert!(taken == pushed, "every byte as we wrote it");
+    let told: Vec<String> = connection.lrange("told", 0, -1).unwrap();
+    let told: BTreeMap<String, Value> = told.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    assert_eq!(told[jobs[0].jid()], json!([1, "größe/\u{2028}\u{7f}\"\\", { "a": [null, 1.0, 1e16] }]));
+    assert_eq!(told[jobs[1].jid()], json!([]));
+    assert_eq!(told[jobs[2].jid()], json!([i64::MAX, u64::MAX]));
+    assert!(bulk.iter().enumerate().all(|(number, job)| told[job.jid()] == json!([number])));
+    let seen = ruby_api::look(ruby, &redis);
+    assert_eq!((seen.processed, seen.failed, seen.enqueued), ((BULK + jobs.len()) as u64, 0, 0));
+}
+
+fn push(ruby: Ruby, redis: &Redis, jobs: &[NewJob], bulk: &[NewJob]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connection =
+            connections::Redis::connect(&connections::RedisSettings::new(redis.url().parse().unwrap())).await.unwrap();
+        let client = Client::new(connection, ruby.profile().parse().unwrap());
+        for job in jobs {
+            client.push(job).await.unwrap();
+        }
+        client.push_bulk(bulk).await.unwrap();
+    });
+}
