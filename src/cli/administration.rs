@@ -16,7 +16,6 @@ use crate::store::{MirrorStore, RedisStore};
 pub(super) struct Administration {
     pub(super) store: Arc<dyn MirrorStore>,
     redis: Redis,
-    pub(super) client: Client,
     pub(super) config: Config,
 }
 
@@ -31,9 +30,13 @@ impl Administration {
         runtime.block_on(async {
             let redis = connect(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
-            let client = Client::new(redis.clone(), config.sidekiq.profile);
-            work(Self { store, redis, client, config }).await
+            work(Self { store, redis, config }).await
         })
+    }
+
+    /// What pushes jobs.
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), self.config.sidekiq.profile)
     }
 
     /// Whether a live run is at this mirror.

@@ -133,7 +133,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
-            client: Client::new(redis, config.sidekiq.profile),
+            client: Client::new(redis, config.sidekiq.keys.clone(), config.sidekiq.profile),
             queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),

@@ -51,8 +51,8 @@ impl Engine {
         Arc::new(Self {
             hands: Hands::new(settings.concurrency),
             stats: Stats::default(),
-            lease: Lease::new(redis.clone(), &identity),
-            foreign: Foreign::new(redis.clone(), settings.foreign_grace),
+            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
+            foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
@@ -69,6 +69,11 @@ impl Engine {
 
     /// Moves a job out of our working list. `false` if it no longer lay there.
     pub(super) async fn settle(&self, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
-        settle(&self.redis, &self.identity, fetched, settlement, &self.settings.dead).await
+        settle(self, fetched, settlement).await
+    }
+
+    /// Where the jobs lie that we fetched from `queue` and have not settled.
+    pub(super) fn working_list(&self, queue: &str) -> String {
+        self.settings.keys.working_list(&self.identity, queue)
     }
 }
