@@ -1,4 +1,4 @@
-# A forge's Sidekiq that writes down the bytes of each job it takes, and what it was told to do.
+# A forge's Sidekiq that writes down the bytes of each job it takes, what it was told to do, and when.
 
 SETTINGS[:poll_interval_average] = 0.5
 
@@ -14,6 +14,6 @@ class ForgeJob
   include Sidekiq::Worker
 
   def perform(*args)
-    Sidekiq.redis { |redis| redis.rpush("told", JSON.generate([jid, args])) }
+    Sidekiq.redis { |redis| redis.rpush("told", JSON.generate([jid, args, Time.now.to_f])) }
   end
 end

@@ -5,6 +5,7 @@
 mod busy_page;
 mod changes;
 mod handover;
+mod killed;
 mod mixed_jobs;
 mod odd_payloads;
 mod ruby_api;
