@@ -20,7 +20,38 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BULK: usize = 2_500;
 const BULK_FOR_LATER: usize = 250;
 
-with_every_ruby!(what_our_client_pushes_is_shown_and_run_by_ruby, what_our_client_pushes_for_later_is_run_by_ruby_then);
+with_every_ruby!(
+    what_our_client_writes_is_what_rubys_writes,
+    what_our_client_pushes_is_shown_and_run_by_ruby,
+    what_our_client_pushes_for_later_is_run_by_ruby_then
+);
+
+fn what_our_client_writes_is_what_rubys_writes(ruby: Ruby) {
+    let redis = Redis::start();
+    let push = r#"
+        job = { "class" => "ForgeJob", "queue" => "ours", "args" => [42, "größe/", { "a" => 1.5 }], "retry" => 3,
+                "tags" => ["größe"], "backtrace" => 5 }
+        Sidekiq::Client.push(job)
+        Sidekiq::Client.push(job.merge("at" => Time.now.to_f + 3600))
+        nil"#;
+    ruby.eval(&redis.url(), push);
+    let job = || {
+        let job = NewJob::new("ForgeJob", vec![json!(42), json!("größe/"), json!({ "a": 1.5 })]).queue("ours");
+        job.retry(3).with("tags", json!(["größe"])).with("backtrace", 5)
+    };
+    with_client(ruby, &redis, async |client| {
+        client.push(&job()).await.unwrap();
+        client.push_at(&job(), When::In(Duration::from_hours(2))).await.unwrap();
+    });
+    let mut connection = redis.connection();
+    let queued: [Vec<u8>; 2] = connection.lrange::<_, Vec<_>>("queue:ours", 0, -1).unwrap().try_into().unwrap();
+    let [ours, rubys] = queued;
+    let new = [("jid", Change::ToAnotherText), ("created_at", Change::Now)];
+    assert_changed(ruby, &rubys, &ours, &[&new[..], &[("enqueued_at", Change::Now)]].concat());
+    let scheduled: [Vec<u8>; 2] = connection.zrange::<_, Vec<_>>("schedule", 0, -1).unwrap().try_into().unwrap();
+    let [rubys, ours] = scheduled;
+    assert_changed(ruby, &rubys, &ours, &new);
+}
 
 /// A job in a queue, as the API shows it; ages are in seconds.
 #[derive(Debug, Deserialize)]
