@@ -22,6 +22,11 @@ use rig::installation::Installation;
 use rig::redis::Redis;
 use rig::ruby::Ruby;
 
+/// An installation beside the oldest Sidekiq.
+fn beside_ruby(redis: &Redis) -> Installation {
+    beside(Ruby::Bookworm, redis)
+}
+
 /// An installation beside the Sidekiq of a Ruby whose jobs all come from the test: it schedules none itself, and what
 /// lies in `retry` stays there. A job that nobody serves is given up at once.
 fn beside(ruby: Ruby, redis: &Redis) -> Installation {

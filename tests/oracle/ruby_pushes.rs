@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::beside;
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
 use crate::rig::repository::{self, Repository};
-use crate::rig::ruby::{Ruby, with_every_ruby};
+use crate::rig::ruby::{Ruby, RubySidekiq, with_every_ruby};
 use crate::rig::wait;
 use crate::rig::worker::Worker;
 use crate::ruby_api;
+use crate::{beside, beside_ruby};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -32,7 +32,7 @@ fn each_job_updates_its_mirror(ruby: Ruby, script: &str) {
     let (redis, git) = (Redis::start(), GitServer::start());
     git.create("up/stream.git").commit("main", "first");
     let jobs = ruby.eval(&redis.url(), script).as_u64().unwrap();
-    let installation = of_two_queues(ruby, &redis);
+    let installation = of_two_queues(beside(ruby, &redis));
     for id in 1..=jobs {
         installation.add_mirror("pull", id, &format!("{id}.git"), &git.url("up/stream.git"), &[]);
     }
@@ -54,17 +54,16 @@ fn each_job_updates_its_mirror(ruby: Ruby, script: &str) {
 
 #[test]
 fn a_job_of_sidekiqs_cron_tab_updates_its_mirror() {
-    let ruby = Ruby::Bookworm;
     let (redis, git) = (Redis::start(), GitServer::start());
     git.create("up/stream.git").commit("main", "first");
     git.create("far/side.git");
-    let installation = of_two_queues(ruby, &redis);
+    let installation = of_two_queues(beside_ruby(&redis));
     installation.add_mirror("pull", 1, "pulled.git", &git.url("up/stream.git"), &[]);
     Repository::create(installation.repository("pushed.git").path()).commit("main", "ours");
     installation.add_mirror("push", 2, "pushed.git", &git.url("far/side.git"), &[]);
     let mut worker = installation.start_worker();
 
-    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("cron_tab.rb"), &["elsewhere"], 1);
+    let sidekiq = RubySidekiq::start(&redis.url(), include_str!("cron_tab.rb"), &["elsewhere"], 1);
     // If a minute has just begun, the tab waits for the next.
     wait::until("both jobs to be done", 2 * PATIENCE, || {
         jobs_done(&worker, "UpdateMirror") >= 1.0 && jobs_done(&worker, "RemoteMirror") >= 1.0
@@ -78,11 +77,8 @@ fn a_job_of_sidekiqs_cron_tab_updates_its_mirror() {
     assert_eq!(far_side.mirrored_refs(), installation.repository("pushed.git").mirrored_refs());
 }
 
-fn of_two_queues(ruby: Ruby, redis: &Redis) -> Installation {
-    beside(ruby, redis)
-        .set("queues", "[[mirrors, 1], [patience, 1]]")
-        .set("poll_interval_average", 0.5)
-        .mirror("poller", true)
+fn of_two_queues(installation: Installation) -> Installation {
+    installation.set("queues", "[[mirrors, 1], [patience, 1]]").set("poll_interval_average", 0.5).mirror("poller", true)
 }
 
 fn jobs_done(worker: &Worker, class: &str) -> f64 {
