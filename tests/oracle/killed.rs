@@ -5,6 +5,7 @@
 //! those that we had in hand then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -149,6 +150,7 @@ impl<'r> Field<'r> {
         assert_eq!(self.connection.exists::<_, u64>(&["retry", "dead", "schedule"]).unwrap(), 0);
         self.ended.push((self.worker.log(), BTreeSet::new()));
         Runs {
+            ruby: self.ruby,
             ruby_took: self.connection.lrange("ruby_took", 0, -1).unwrap(),
             ruby_did: self.connection.lrange("ruby_did", 0, -1).unwrap(),
             ours: self.ended,
@@ -162,6 +164,7 @@ fn start_ruby(ruby: Ruby, redis: &Redis) -> RubySidekiq {
 
 /// Who says to have run what.
 struct Runs {
+    ruby: Ruby,
     ruby_took: Vec<String>,
     ruby_did: Vec<String>,
     ours: Vec<(String, BTreeSet<String>)>,
@@ -178,24 +181,31 @@ impl Runs {
             let ended = log.lines().filter(|line| line.contains(": end outcome=\"done\"")).map(jid_of_line);
             let done: BTreeSet<&str> = ended.chain(begun.into_iter().filter(|jid| !had.contains(*jid))).collect();
             by_us += done.len();
-            done.into_iter().for_each(|jid| *runs.entry(jid).or_default() += 1);
+            for jid in done {
+                *runs.entry(jid).or_default() += 1;
+            }
             in_hand.extend(had.iter().map(String::as_str));
         }
-        self.ruby_did.iter().for_each(|jid| *runs.entry(jid).or_default() += 1);
+        for jid in &self.ruby_did {
+            *runs.entry(jid).or_default() += 1;
+        }
 
         let lost: BTreeSet<&str> = jobs.iter().map(String::as_str).filter(|jid| !runs.contains_key(jid)).collect();
         let twice: BTreeSet<&str> = runs.iter().filter(|(_, times)| **times > 1).map(|(jid, _)| *jid).collect();
         let taken: BTreeSet<&str> = self.ruby_took.iter().map(String::as_str).collect();
         let seen_taken = lost.intersection(&taken).count();
-        println!(
-            "{} jobs: {by_us} runs by us, {} by Ruby, {} in our hands when we were killed, {} run twice, {} lost by \
-             Ruby ({seen_taken} of them it had begun)",
+        // Not captured, so that the figures show whenever the tests are run.
+        let report = format!(
+            "{:?}: {} jobs: {by_us} runs by us, {} by Ruby, {} in our hands when we were killed, {} run twice, {} lost by \
+             Ruby ({seen_taken} of them it had begun)\n",
+            self.ruby,
             jobs.len(),
             self.ruby_did.len(),
             in_hand.len(),
             twice.len(),
             lost.len(),
         );
+        io::stderr().write_all(report.as_bytes()).unwrap();
         assert!(by_us > 0 && !self.ruby_did.is_empty(), "both took part");
         assert!(runs.keys().all(|jid| jobs.contains(*jid)));
         assert_eq!(lost.intersection(&in_hand).count(), 0, "what we had in hand was run later");
