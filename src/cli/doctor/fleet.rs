@@ -19,7 +19,7 @@ pub(super) async fn look(redis: &Redis, config: &Config) -> Vec<Finding> {
         }
     };
     let serves =
-        |process: &&Listed| config.sidekiq.queues.names().any(|queue| process.queues.contains(&queue.to_string()));
+        |process: &&Listed| config.sidekiq.queues().iter().any(|queue| process.queues.contains(&queue.to_string()));
     let (ours, rubys): (Vec<&Listed>, Vec<&Listed>) = all.iter().filter(serves).partition(|it| it.sidemirror.is_some());
     let mut findings = vec![workers(&ours)];
     if !rubys.is_empty() {

@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 
 pub(super) async fn look(redis: &Redis, config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for queue in config.sidekiq.queues.names() {
+    for queue in config.sidekiq.queues() {
         findings.push(look_at(redis, config, queue).await.unwrap_or_else(|error| {
             let cure = "see what lies under that key";
             Finding::error(SUBJECT, format!("{queue}: {error}"), "a list of jobs", cure)
