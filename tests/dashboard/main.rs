@@ -1,0 +1,62 @@
+//! Sidekiq's own Web UI in a real browser: it shows our process and our jobs, and its buttons act on them.
+//!
+//! One browser for each version of Sidekiq; its pages are visited one after the other, and each function here is one
+//! claim about what they show. Pictures of them are kept in `target/tmp/screenshots`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test whose servers do not start fails")]
+
+mod browser;
+mod busy;
+mod dashboard;
+mod figures;
+mod interim;
+mod queues;
+mod scene;
+mod sets;
+mod sidekiq_web;
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+use dashboard::Dashboard;
+use interim::Ruby;
+use scene::Scene;
+
+#[test]
+fn sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us() {
+    tour(Ruby::V6);
+}
+
+#[test]
+fn sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us() {
+    tour(Ruby::V7);
+}
+
+#[test]
+fn sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us() {
+    tour(Ruby::V8);
+}
+
+fn tour(ruby: Ruby) {
+    let mut scene = Scene::set(ruby);
+    let dashboard = Dashboard::open(ruby, &scene.redis.url());
+
+    busy::our_process_and_its_job_are_shown(&dashboard, &scene);
+    let before = figures::the_day_is_counted(&dashboard);
+
+    sets::failed_jobs_are_shown_with_their_errors(&dashboard);
+    sets::retry_now_runs_a_failed_job(&dashboard, &mut scene);
+    sets::kill_and_delete_take_a_job_from_the_retries(&dashboard, &mut scene);
+    sets::dead_jobs_are_shown_retried_and_deleted(&dashboard, &mut scene);
+    sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
+
+    figures::what_was_done_meanwhile_is_counted(&dashboard, before);
+    if ruby.has_metrics() {
+        figures::the_metrics_of_our_jobs_are_shown(&dashboard);
+    }
+
+    busy::quiet_lets_us_take_no_more_jobs(&dashboard, &scene);
+    queues::jobs_that_we_pushed_wait_in_their_queue(&dashboard, &scene);
+    queues::one_job_and_a_whole_queue_are_deleted(&dashboard, &mut scene);
+    busy::stop_ends_us_and_the_job_is_back_in_its_queue(&dashboard, &mut scene);
+}
