@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
-use thirtyfour::{By, CapabilitiesHelper as _, ChromiumCapabilities, ChromiumLikeCapabilities as _, WebDriver};
+use thirtyfour::{By, CapabilitiesHelper as _, ChromeCapabilities, ChromiumLikeCapabilities as _, WebDriver};
 use tokio::runtime::Runtime;
 
 use crate::rig::port;
@@ -52,9 +52,9 @@ impl Browser {
         chromedriver.ready(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let driver = runtime.block_on(
-            WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities(folder.path())).client(client()),
-        );
+        let address = format!("http://127.0.0.1:{port}");
+        let window = WebDriver::builder(address, capabilities(folder.path())).client(client());
+        let driver = runtime.block_on(window.into_future());
         Self { runtime, driver: Some(driver.unwrap()), _chromedriver: chromedriver, _folder: folder }
     }
 
@@ -100,8 +100,8 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(folder: &Path) -> ChromiumCapabilities {
-    let mut capabilities = ChromiumCapabilities::new();
+fn capabilities(folder: &Path) -> ChromeCapabilities {
+    let mut capabilities = ChromeCapabilities::new();
     capabilities.set_binary("/usr/bin/chromium").unwrap();
     for flag in FLAGS {
         capabilities.add_arg(flag).unwrap();

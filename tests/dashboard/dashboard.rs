@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::browser::Browser;
-use crate::interim::Ruby;
+use crate::rig::ruby::Ruby;
 use crate::sidekiq_web::SidekiqWeb;
 
 /// Two beats of a heart that beats every ten seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
+/// As far as a first retry is away, on a busy machine.
+const NEAR: TimeDelta = TimeDelta::minutes(3);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The Web UI of one Sidekiq, open in a browser.
@@ -49,7 +52,7 @@ impl Dashboard {
         let web = SidekiqWeb::start(ruby, redis_url);
         let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         fs::create_dir_all(&screenshots).unwrap();
-        Self { browser: Browser::start(), web, screenshots, version: ruby.version() }
+        Self { browser: Browser::start(), web, screenshots, version: ruby.profile() }
     }
 
     /// Goes to a page, such as `busy`.
@@ -91,7 +94,7 @@ impl Dashboard {
 
     /// Ticks the row with this text.
     pub(crate) fn tick(&self, row: &str) {
-        self.click(&format!("//tr[contains(., '{row}')]//input[@type='checkbox']"));
+        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]//input[@type='checkbox']"));
     }
 
     /// Presses the first button of this name, such as `retry`.
@@ -101,12 +104,12 @@ impl Dashboard {
 
     /// Presses the button of this name in the row with this text.
     pub(crate) fn press_in_row(&self, row: &str, name: &str) {
-        self.click(&format!("//tr[contains(., '{row}')]//*[@type='submit' and @name='{name}']"));
+        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]//*[@type='submit' and @name='{name}']"));
     }
 
     /// Follows the link with this text in the row with that text.
     pub(crate) fn follow(&self, row: &str, column: usize) -> Page {
-        self.click(&format!("//tr[contains(., '{row}')]/td[{column}]//a"));
+        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]/td[{column}]//a"));
         self.look()
     }
 
@@ -138,4 +141,9 @@ impl Page {
 
 fn has(row: &Row, text: &str) -> bool {
     row.values().any(|value| value.contains(text))
+}
+
+/// Whether a point in time that a page shows is not far from this moment.
+pub(crate) fn is_about_now(shown: &str) -> bool {
+    DateTime::parse_from_rfc3339(shown).is_ok_and(|time| (time.to_utc() - Utc::now()).abs() < NEAR)
 }

@@ -9,7 +9,6 @@ mod browser;
 mod busy;
 mod dashboard;
 mod figures;
-mod interim;
 mod queues;
 mod scene;
 mod sets;
@@ -19,22 +18,22 @@ mod sidekiq_web;
 mod rig;
 
 use dashboard::Dashboard;
-use interim::Ruby;
+use rig::ruby::Ruby;
 use scene::Scene;
 
 #[test]
 fn sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::V6);
+    tour(Ruby::Bookworm);
 }
 
 #[test]
 fn sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::V7);
+    tour(Ruby::Trixie);
 }
 
 #[test]
 fn sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::V8);
+    tour(Ruby::Sid);
 }
 
 fn tour(ruby: Ruby) {
@@ -51,11 +50,11 @@ fn tour(ruby: Ruby) {
     sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
 
     figures::what_was_done_meanwhile_is_counted(&dashboard, before);
-    if ruby.has_metrics() {
+    if ruby != Ruby::Bookworm {
         figures::the_metrics_of_our_jobs_are_shown(&dashboard);
     }
 
-    busy::quiet_lets_us_take_no_more_jobs(&dashboard, &scene);
+    busy::quiet_lets_us_take_no_more_jobs(&dashboard);
     queues::jobs_that_we_pushed_wait_in_their_queue(&dashboard, &scene);
     queues::one_job_and_a_whole_queue_are_deleted(&dashboard, &mut scene);
     busy::stop_ends_us_and_the_job_is_back_in_its_queue(&dashboard, &mut scene);

@@ -1,11 +1,13 @@
 // What the page shows: its text, its figures, and its tables by their headings.
 const text = element => element.innerText.replace(/\s+/g, ' ').trim();
+// The point in time itself, however it is put into words.
+const content = cell => cell.querySelector('time')?.dateTime ?? text(cell);
 const cells = (row, kind) => [...row.querySelectorAll(':scope > ' + kind)];
 const rows = [], details = {};
 for (const table of document.querySelectorAll('table')) {
   let heads = [];
   for (const row of table.querySelectorAll('tr')) {
-    const titles = cells(row, 'th').map(cell => cell.textContent.trim()), values = cells(row, 'td').map(text);
+    const titles = cells(row, 'th').map(cell => cell.textContent.trim()), values = cells(row, 'td').map(content);
     if (values.length === 0) heads = titles;
     else if (titles.length === 1 && values.length === 1) details[titles[0]] = values[0];
     else rows.push(Object.fromEntries(values.map((value, at) => [heads[at] ?? '', value])));

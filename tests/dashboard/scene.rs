@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Commands as _, Connection};
 use serde_json::Value;
 
-use crate::interim::Ruby;
+use crate::rig::ruby::Ruby;
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;

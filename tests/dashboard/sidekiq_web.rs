@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use tempfile::TempDir;
 
-use crate::interim::Ruby;
+use crate::rig::ruby::Ruby;
 use crate::rig::port;
 use crate::rig::process::Process;
 
@@ -20,12 +20,12 @@ impl SidekiqWeb {
     /// Starts one and waits until it accepts connections.
     pub(crate) fn start(ruby: Ruby, redis_url: &str) -> Self {
         let port = port::free();
-        let folder = ruby.folder();
+        let folder = tempfile::tempdir().unwrap();
         let configuration = folder.path().join("config.ru");
         fs::write(&configuration, include_str!("config.ru")).unwrap();
         let mut command = ruby.command("puma", redis_url);
         // A forge in production: pages are not prefixed, and errors are not shown as pages of their own.
-        command.args(["-e", "production", "-b", &format!("tcp://127.0.0.1:{port}")]).arg(ruby.inside(&configuration));
+        command.args(["-e", "production", "-b", &format!("tcp://127.0.0.1:{port}")]).arg(&configuration);
         let mut process = Process::start("puma", &mut command, &folder.path().join("log"));
         process.ready(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
         Self { port, _process: process, _folder: folder }
