@@ -29,7 +29,7 @@ const FLAGS: [&str; 12] = [
     "--no-first-run",
     "--no-proxy-server",
     "--lang=en-US",
-    "--window-size=1400,1000",
+    "--window-size=1400,1500",
 ];
 
 /// One window of a browser.

@@ -27,9 +27,8 @@ pub(crate) fn our_process_and_its_job_are_shown(dashboard: &Dashboard, scene: &S
 pub(crate) fn quiet_lets_us_take_no_more_jobs(dashboard: &Dashboard) {
     dashboard.visit("busy");
     dashboard.press_in_row("Queues: mirrors", "quiet");
-    let page = dashboard.until_shown("busy", "that we are quiet", |page| {
-        page.row("Queues: mirrors")["Name"].contains(" quiet ")
-    });
+    let page = dashboard
+        .until_shown("busy", "that we are quiet", |page| page.row("Queues: mirrors")["Name"].contains(" quiet "));
     dashboard.keep("busy-quiet");
     assert_eq!(page.rows("JID").len(), 1, "the job in hand goes on: {page:#?}");
 }

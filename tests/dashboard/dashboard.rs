@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::browser::Browser;
 use crate::rig::ruby::Ruby;
 use crate::sidekiq_web::SidekiqWeb;
 
-/// Two beats of a heart that beats every ten seconds.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// More than two beats of a heart that beats every ten seconds: one takes a signal, the next tells what it did.
+const PATIENCE: Duration = Duration::from_secs(40);
 /// As far as a first retry is away, on a busy machine.
 const NEAR: TimeDelta = TimeDelta::minutes(3);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -37,6 +36,8 @@ pub(crate) struct Page {
     pub(crate) text: String,
     /// What stands on top of every page: `Processed`, `Failed`, `Busy`, `Enqueued`, `Retries`, `Scheduled`, `Dead`.
     pub(crate) figures: BTreeMap<String, u64>,
+    /// On the Dashboard: what the chart of the days has for the newest, processed and failed.
+    pub(crate) newest_day: Option<(u64, u64)>,
     /// Every row of its tables, by the headings of the columns.
     rows: Vec<Row>,
     /// On the page of one job: its properties.
@@ -64,11 +65,6 @@ impl Dashboard {
     /// What is there now.
     pub(crate) fn look(&self) -> Page {
         self.browser.evaluate(include_str!("page.js"))
-    }
-
-    /// What a script in the page returns.
-    pub(crate) fn evaluate<T: DeserializeOwned>(&self, script: &str) -> T {
-        self.browser.evaluate(script)
     }
 
     /// Goes to a page, again and again, until it shows what is expected.

@@ -2,7 +2,11 @@
 //!
 //! One browser for each version of Sidekiq; its pages are visited one after the other, and each function here is one
 //! claim about what they show. Pictures of them are kept in `target/tmp/screenshots`.
+//!
+//! A process shows with its next heartbeat what became of it, every ten seconds, so these tests mostly wait: all run at
+//! the same time, however few processors there are.
 
+#![cfg(test)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod browser;
@@ -18,25 +22,23 @@ mod sidekiq_web;
 mod rig;
 
 use dashboard::Dashboard;
+use libtest_mimic::{Arguments, Failed, Trial};
 use rig::ruby::Ruby;
 use scene::Scene;
 
-#[test]
-fn sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::Bookworm);
+fn main() {
+    let trials = vec![
+        Trial::test("sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Bookworm)),
+        Trial::test("sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Trixie)),
+        Trial::test("sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Sid)),
+    ];
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(trials.len());
+    libtest_mimic::run(&arguments, trials).exit();
 }
 
-#[test]
-fn sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::Trixie);
-}
-
-#[test]
-fn sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us() {
-    tour(Ruby::Sid);
-}
-
-fn tour(ruby: Ruby) {
+/// Through all pages of one Sidekiq.
+fn tour(ruby: Ruby) -> Result<(), Failed> {
     let mut scene = Scene::set(ruby);
     let dashboard = Dashboard::open(ruby, &scene.redis.url());
 
@@ -44,18 +46,21 @@ fn tour(ruby: Ruby) {
     let before = figures::the_day_is_counted(&dashboard);
 
     sets::failed_jobs_are_shown_with_their_errors(&dashboard);
-    sets::retry_now_runs_a_failed_job(&dashboard, &mut scene);
+    sets::retry_now_runs_a_failed_job(&dashboard, &scene);
     sets::kill_and_delete_take_a_job_from_the_retries(&dashboard, &mut scene);
-    sets::dead_jobs_are_shown_retried_and_deleted(&dashboard, &mut scene);
+    sets::dead_jobs_are_shown_retried_and_deleted(&dashboard, &scene);
     sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
 
     figures::what_was_done_meanwhile_is_counted(&dashboard, before);
-    if ruby != Ruby::Bookworm {
-        figures::the_metrics_of_our_jobs_are_shown(&dashboard);
-    }
 
     busy::quiet_lets_us_take_no_more_jobs(&dashboard);
     queues::jobs_that_we_pushed_wait_in_their_queue(&dashboard, &scene);
     queues::one_job_and_a_whole_queue_are_deleted(&dashboard, &mut scene);
     busy::stop_ends_us_and_the_job_is_back_in_its_queue(&dashboard, &mut scene);
+
+    // 6 has no such page.
+    if ruby != Ruby::Bookworm {
+        figures::the_metrics_of_our_jobs_are_shown(&dashboard);
+    }
+    Ok(())
 }

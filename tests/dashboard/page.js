@@ -17,4 +17,14 @@ const figures = {};
 for (const figure of document.querySelectorAll('span.count')) {
   figures[figure.id.replace('txt', '')] = Number(text(figure).replaceAll(',', ''));
 }
-return { address: location.pathname, text: text(document.body), figures, rows, details };
+return { address: location.pathname, text: text(document.body), figures, newest_day: newestDay(), rows, details };
+
+// What the chart of the days is drawn from. 6 has it in attributes, 7 and 8 in the canvas.
+function newestDay() {
+  const old = document.querySelector('#history'), canvas = document.querySelector('#history-chart');
+  if (old === null && canvas === null) return null;
+  const charts = canvas === null
+    ? [old.dataset.processed, old.dataset.failed].map(days => Object.entries(JSON.parse(days)))
+    : (({ processed, failed }) => [processed, failed])(JSON.parse(canvas.textContent));
+  return charts.map(days => days.toSorted().at(-1)[1]);
+}

@@ -5,11 +5,11 @@ use std::time::Duration;
 use redis::{Commands as _, Connection};
 use serde_json::Value;
 
-use crate::rig::ruby::Ruby;
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
 use crate::rig::repository::Repository;
+use crate::rig::ruby::Ruby;
 use crate::rig::silent::SilentServer;
 use crate::rig::wait;
 use crate::rig::worker::Worker;
@@ -36,6 +36,8 @@ impl Scene {
             .mirror("sidekiq", format!("{:?}", ruby.profile()))
             .mirror("scheduler", false)
             .mirror("poller", false)
+            // The job in hand is to stay there to the end.
+            .mirror("stall_timeout", "10m")
             .set("concurrency", 4)
             .set("timeout", 2)
             .set("tag", "forge")

@@ -6,7 +6,8 @@ use crate::rig::wait;
 use crate::scene::{PATIENCE, Scene};
 
 const NO_NUMBER: &str = "ArgumentError: the job's first argument is not the number of a mirror, such as 42";
-const NO_REPOSITORY: &str = "Sidemirror::UpdateError: The repository late.git does not exist, so there is nothing to push.";
+const NO_REPOSITORY: &str =
+    "Sidemirror::UpdateError: The repository late.git does not exist, so there is nothing to push.";
 
 pub(crate) fn failed_jobs_are_shown_with_their_errors(dashboard: &Dashboard) {
     let page = dashboard.visit("retries");
@@ -32,7 +33,7 @@ pub(crate) fn failed_jobs_are_shown_with_their_errors(dashboard: &Dashboard) {
     }
 }
 
-pub(crate) fn retry_now_runs_a_failed_job(dashboard: &Dashboard, scene: &mut Scene) {
+pub(crate) fn retry_now_runs_a_failed_job(dashboard: &Dashboard, scene: &Scene) {
     scene.create_repository("late.git");
     dashboard.visit("retries");
     dashboard.tick("RemoteMirror");
@@ -58,7 +59,7 @@ pub(crate) fn kill_and_delete_take_a_job_from_the_retries(dashboard: &Dashboard,
     assert_eq!(scene.members("retry"), []);
 }
 
-pub(crate) fn dead_jobs_are_shown_retried_and_deleted(dashboard: &Dashboard, scene: &mut Scene) {
+pub(crate) fn dead_jobs_are_shown_retried_and_deleted(dashboard: &Dashboard, scene: &Scene) {
     let page = dashboard.visit("morgue");
     dashboard.keep("dead");
     assert_eq!(page.rows("Last Retry").len(), 3, "{page:#?}");
@@ -91,9 +92,11 @@ pub(crate) fn what_we_put_off_is_shown_taken_up_and_deleted(dashboard: &Dashboar
     let [(before, first)] = &scene.members("schedule")[..] else { panic!("{page:#?}") };
     dashboard.tick("UpdateMirror");
     dashboard.press("add_to_queue");
-    wait::until("the job to be taken up and put off once more", PATIENCE, || {
-        matches!(&scene.members("schedule")[..], [(after, again)] if after["jid"] == before["jid"] && again > first)
-    });
+    wait::until(
+        "the job to be taken up and put off once more",
+        PATIENCE,
+        || matches!(&scene.members("schedule")[..], [(after, again)] if after["jid"] == before["jid"] && again > first),
+    );
 
     dashboard.visit("scheduled");
     dashboard.tick("UpdateMirror");

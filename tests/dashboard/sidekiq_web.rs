@@ -5,9 +5,9 @@ use std::net::TcpStream;
 
 use tempfile::TempDir;
 
-use crate::rig::ruby::Ruby;
 use crate::rig::port;
 use crate::rig::process::Process;
+use crate::rig::ruby::Ruby;
 
 /// A running web server.
 pub(crate) struct SidekiqWeb {
