@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::profile;
 use crate::config::Config;
 use crate::connections::{Redis, RedisSettings};
 use crate::coordination::run;
@@ -16,7 +17,6 @@ use crate::store::{MirrorStore, RedisStore};
 pub(super) struct Administration {
     pub(super) store: Arc<dyn MirrorStore>,
     redis: Redis,
-    pub(super) client: Client,
     pub(super) config: Config,
 }
 
@@ -31,9 +31,14 @@ impl Administration {
         runtime.block_on(async {
             let redis = connect(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
-            let client = Client::new(redis.clone(), config.sidekiq.profile);
-            work(Self { store, redis, client, config }).await
+            work(Self { store, redis, config }).await
         })
+    }
+
+    /// What pushes jobs.
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        let profile = profile::choose(&self.config, &self.redis).await?;
+        Ok(Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), profile))
     }
 
     /// Whether a live run is at this mirror.

@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand.
 
 mod administration;
+mod enqueue;
 mod mirror;
 mod output;
+mod profile;
 mod run;
 
 use std::path::PathBuf;
@@ -44,6 +46,8 @@ enum Command {
     Run(run::RunArgs),
     /// Administer the mirrors
     Mirror(mirror::MirrorArgs),
+    /// Push a job of any class
+    Enqueue(enqueue::EnqueueArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::Enqueue(args)) => enqueue::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable};
+use super::{ConfigArgs, administration, environment_variable, profile};
 use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
@@ -93,12 +93,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     served
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(mut config: Config) -> anyhow::Result<()> {
     let repositories = preparation::repositories(&config)?;
     let sealing_key = preparation::sealing_key(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redis = administration::connect(&config).await?;
+    config.sidekiq.profile = profile::choose(&config, &redis).await?;
     let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
@@ -133,7 +134,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             store,
             redis: redis.clone(),
             capacity: config.mirror.capacity,
-            client: Client::new(redis, config.sidekiq.profile),
+            client: Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile),
             queue: config.sidekiq.queues.first().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
@@ -141,6 +142,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         };
         tasks.spawn(scheduler.run(stop_scheduling.clone()));
     }
+    let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
+    tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
     service_manager::ready(&config);

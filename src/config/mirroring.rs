@@ -36,8 +36,8 @@ pub struct Mirroring {
     pub run_deadline: Duration,
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, Direction>,
-    /// The Sidekiq whose formats we write.
-    pub profile: Profile,
+    /// The Sidekiq whose formats we write; `None` if that is to be found out.
+    pub profile: Option<Profile>,
     /// Whether due mirrors are scheduled by this process.
     pub scheduler: bool,
     /// Whether due retries and scheduled jobs are put back into their queues by this process.
@@ -73,8 +73,13 @@ const BUILT_IN_JOBS: [(&str, Direction); 4] = [
 ];
 
 /// The Sidekiqs whose formats are known.
-const PROFILES: [(&str, Profile); 4] =
-    [("6.4", Profile::V6_4), ("6.5", Profile::V6_5), ("7", Profile::V7), ("8", Profile::V8)];
+const PROFILES: [(&str, Option<Profile>); 5] = [
+    ("auto", None),
+    ("6.4", Some(Profile::V6_4)),
+    ("6.5", Some(Profile::V6_5)),
+    ("7", Some(Profile::V7)),
+    ("8", Some(Profile::V8)),
+];
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -96,7 +101,7 @@ impl Mirroring {
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
             jobs: jobs(section.section("jobs")?)?,
-            profile: section.choice("sidekiq", &PROFILES)?.unwrap_or(Profile::V7),
+            profile: section.choice("sidekiq", &PROFILES)?.flatten(),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
             poller: section.flag("poller")?.unwrap_or(true),
             foreign_grace: section.duration("foreign_grace", Duration::ZERO..=HOUR)?.unwrap_or(2 * 60 * SECOND),

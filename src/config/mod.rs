@@ -133,7 +133,7 @@ fn sidekiq(
     env: Environment<'_>,
 ) -> Result<Settings, ConfigError> {
     let queues = queues::queues(root, &overrides.queues)?;
-    let default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile);
+    let default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile.unwrap_or_default());
     let average_interval = root.seconds("average_scheduled_poll_interval")?;
     let max_jobs = root.number("dead_max_jobs", 1..=100_000_000)?;
     let tag = root.text("tag")?;

@@ -1,12 +1,14 @@
 //! Pushing jobs, as Sidekiq's own client does.
 
 use std::fmt;
-
 use std::time::Duration;
 
+use redis::Cmd;
 use serde_json::{Map, Value};
 
+use super::keys::Keys;
 use super::profile::Profile;
+use super::when::When;
 use super::{clock, latency};
 use crate::connections::{Redis, RedisError};
 
@@ -60,8 +62,13 @@ impl NewJob {
         &self.jid
     }
 
-    /// The payload, in the order in which Ruby writes it.
-    fn payload(&self, profile: Profile, now: f64) -> String {
+    /// The queue it goes into.
+    pub fn queue_name(&self) -> &str {
+        &self.queue
+    }
+
+    /// The payload, in the order in which Ruby writes it. What waits for its time is not enqueued yet.
+    fn payload(&self, profile: Profile, now: f64, enqueued: bool) -> String {
         let mut fields = Map::new();
         fields.insert("retry".to_owned(), self.retry.clone());
         fields.insert("queue".to_owned(), self.queue.as_str().into());
@@ -70,7 +77,9 @@ impl NewJob {
         fields.insert("class".to_owned(), self.class.as_str().into());
         fields.insert("jid".to_owned(), self.jid.as_str().into());
         fields.insert("created_at".to_owned(), profile.timestamp(now));
-        fields.insert("enqueued_at".to_owned(), profile.timestamp(now));
+        if enqueued {
+            fields.insert("enqueued_at".to_owned(), profile.timestamp(now));
+        }
         Value::Object(fields).to_string()
     }
 }
@@ -87,20 +96,22 @@ fn new_jid() -> String {
     format!("{:024x}", rand::random::<u128>() >> 32)
 }
 
-/// Puts jobs into queues.
+/// Puts jobs into queues, or where they wait for their time.
 #[derive(Debug, Clone)]
 pub struct Client {
     redis: Redis,
+    keys: Keys,
     profile: Profile,
 }
 
-/// Jobs in one `LPUSH`.
+/// Jobs in one `LPUSH`, and in one `ZADD`, which costs Redis more.
 const BATCH: usize = 1000;
+const SCHEDULED_BATCH: usize = 100;
 
 impl Client {
-    /// A client that writes as this version of Sidekiq does.
-    pub fn new(redis: Redis, profile: Profile) -> Self {
-        Self { redis, profile }
+    /// A client that writes under these keys as this version of Sidekiq does.
+    pub fn new(redis: Redis, keys: Keys, profile: Profile) -> Self {
+        Self { redis, keys, profile }
     }
 
     /// How long the next job of a queue has been waiting; zero if there is none.
@@ -108,7 +119,7 @@ impl Client {
     /// # Errors
     /// When Redis does not answer.
     pub async fn latency(&self, queue: &str) -> Result<Duration, RedisError> {
-        Ok(latency::of(&self.redis, &[queue]).await?.pop().unwrap_or_default())
+        Ok(latency::of(&self.redis, &self.keys, &[queue]).await?.pop().unwrap_or_default())
     }
 
     /// Puts one job into its queue.
@@ -118,6 +129,14 @@ impl Client {
     /// been pushed all the same.
     pub async fn push(&self, job: &NewJob) -> Result<(), RedisError> {
         self.push_bulk(std::slice::from_ref(job)).await
+    }
+
+    /// Puts one job into its queue when its time comes.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub async fn push_at(&self, job: &NewJob, when: When) -> Result<(), RedisError> {
+        self.push_bulk_at(std::slice::from_ref(job), when).await
     }
 
     /// Puts many jobs into their queues, a thousand at a time, all with the same time of enqueueing.
@@ -134,15 +153,48 @@ impl Client {
         }
         for queue in queues {
             let payloads: Vec<String> =
-                jobs.iter().filter(|job| job.queue == queue).map(|job| job.payload(self.profile, now)).collect();
+                jobs.iter().filter(|job| job.queue == queue).map(|job| job.payload(self.profile, now, true)).collect();
+            self.send(redis::cmd("SADD").arg(self.keys.queues()).arg(queue)).await?;
             for batch in payloads.chunks(BATCH) {
-                let mut commands = redis::pipe();
-                commands.cmd("SADD").arg("queues").arg(queue).ignore();
-                commands.cmd("LPUSH").arg(format!("queue:{queue}")).arg(batch).ignore();
-                self.redis.pipeline::<()>(&commands).await?;
+                self.send(redis::cmd("LPUSH").arg(self.keys.queue(queue)).arg(batch)).await?;
             }
         }
         Ok(())
+    }
+
+    /// Puts many jobs into their queues when their time comes; at once, if that is past.
+    ///
+    /// # Errors
+    /// As [`push_bulk`](Self::push_bulk), a hundred at a time.
+    pub async fn push_bulk_at(&self, jobs: &[NewJob], when: When) -> Result<(), RedisError> {
+        let now = clock::now();
+        let Some(due) = when.after(now) else { return self.push_bulk(jobs).await };
+        for batch in jobs.chunks(SCHEDULED_BATCH) {
+            let mut add = redis::cmd("ZADD");
+            add.arg(self.keys.schedule());
+            for job in batch {
+                add.arg(due).arg(job.payload(self.profile, now, false));
+            }
+            self.send(&add).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command once more if a server refused it that is no longer the master, or has lost its replicas: by
+    /// then the connection leads to the new one. What may have been done is not done again.
+    async fn send(&self, command: &Cmd) -> Result<(), RedisError> {
+        match self.redis.query(command).await {
+            Err(error) if is_failover(&error) => self.redis.query(command).await,
+            answer => answer,
+        }
+    }
+}
+
+/// Whether a server refused a command because another one is, or is about to be, the master.
+fn is_failover(error: &RedisError) -> bool {
+    match error {
+        RedisError::Command { source, .. } => matches!(source.code(), Some("READONLY" | "NOREPLICAS" | "UNBLOCKED")),
+        _ => false,
     }
 }
 
@@ -155,12 +207,14 @@ mod tests {
         let job = NewJob::new("HardWorker", vec!["ok".into(), 1.into()]).queue("mirrors").retry(3).with("dead", false);
         assert!(job.jid().len() == 24 && job.jid().bytes().all(|digit| digit.is_ascii_hexdigit()));
         assert_eq!(
-            job.payload(Profile::V6_4, 1_700_000_000.0),
+            job.payload(Profile::V6_4, 1_700_000_000.0, true),
             format!(
                 "{{\"retry\":3,\"queue\":\"mirrors\",\"dead\":false,\"args\":[\"ok\",1],\"class\":\"HardWorker\",\
                  \"jid\":\"{}\",\"created_at\":1700000000.0,\"enqueued_at\":1700000000.0}}",
                 job.jid()
             )
         );
+        let waiting = job.payload(Profile::V8, 1_700_000_000.25, false);
+        assert!(waiting.ends_with("\"created_at\":1700000000250}"), "{waiting}");
     }
 }

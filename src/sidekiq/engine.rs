@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::execution_metrics::ExecutionMetrics;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
 use super::identity::Identity;
@@ -25,6 +27,7 @@ pub(super) struct Engine {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) hands: Arc<Hands>,
     pub(super) stats: Stats,
+    pub(super) execution_metrics: ExecutionMetrics,
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
     pub(super) outage: Outage,
@@ -51,8 +54,9 @@ impl Engine {
         Arc::new(Self {
             hands: Hands::new(settings.concurrency),
             stats: Stats::default(),
-            lease: Lease::new(redis.clone(), &identity),
-            foreign: Foreign::new(redis.clone(), settings.foreign_grace),
+            execution_metrics: ExecutionMetrics::default(),
+            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
+            foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
@@ -69,6 +73,18 @@ impl Engine {
 
     /// Moves a job out of our working list. `false` if it no longer lay there.
     pub(super) async fn settle(&self, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
-        settle(&self.redis, &self.identity, fetched, settlement, &self.settings.dead).await
+        settle(self, fetched, settlement).await
+    }
+
+    /// Writes down what was counted since the last time.
+    pub(super) async fn flush_figures(&self) -> Result<(), RedisError> {
+        let (redis, keys) = (&self.redis, &self.settings.keys);
+        self.stats.flush(redis, keys).await?;
+        self.execution_metrics.flush(redis, keys, self.settings.profile, Utc::now()).await
+    }
+
+    /// Where the jobs lie that we fetched from `queue` and have not settled.
+    pub(super) fn working_list(&self, queue: &str) -> String {
+        self.settings.keys.working_list(&self.identity, queue)
     }
 }

@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 
 use super::engine::Engine;
 use super::hands::{Fetched, Slot};
-use super::identity::queue_key;
 use super::outage::PAUSE;
 use super::processor;
 use super::settle::Settlement;
@@ -142,8 +141,8 @@ pub(super) async fn acknowledge_and_draw(
         _ => return Ok((engine.settle(over, &Settlement::Over).await?, draw_or_lose(engine, &order).await)),
     };
     let mut commands = redis::pipe();
-    commands.cmd("LREM").arg(engine.identity.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
-    commands.cmd("RPOPLPUSH").arg(queue_key(first)).arg(engine.identity.working_list(first));
+    commands.cmd("LREM").arg(engine.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
+    commands.cmd("RPOPLPUSH").arg(engine.settings.keys.queue(first)).arg(engine.working_list(first));
     let (removed, next): (u32, Option<Vec<u8>>) = engine.redis.pipeline(&commands).await?;
     let next = match next {
         Some(bytes) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
@@ -180,7 +179,7 @@ async fn draw_from(engine: &Engine, order: &[&Arc<str>]) -> Result<Option<Fetche
 /// Takes the next job of a queue, whatever its class.
 pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
     let mut command = redis::cmd("RPOPLPUSH");
-    command.arg(queue_key(queue)).arg(engine.identity.working_list(queue));
+    command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::keys::Keys;
 use super::processes;
 use crate::connections::{Redis, RedisError};
 
@@ -20,6 +21,7 @@ const WARNINGS: usize = 1000;
 
 pub(super) struct Foreign {
     redis: Redis,
+    keys: Keys,
     started: Instant,
     /// A queue whose process has gone is taken for served so long yet: it may be restarting, as may be one that we
     /// have not seen since our own start.
@@ -53,9 +55,10 @@ struct Pause {
 }
 
 impl Foreign {
-    pub(super) fn new(redis: Redis, grace: Duration) -> Self {
+    pub(super) fn new(redis: Redis, keys: Keys, grace: Duration) -> Self {
         Self {
             redis,
+            keys,
             started: Instant::now(),
             grace,
             others: tokio::sync::Mutex::default(),
@@ -68,7 +71,7 @@ impl Foreign {
     pub(super) async fn is_served(&self, queue: &str) -> Result<bool, RedisError> {
         let mut others = self.others.lock().await;
         if others.looked.is_none_or(|looked| looked.elapsed() > LOOK_AGAIN) {
-            let served = processes::queues_of_others(&self.redis).await?;
+            let served = processes::queues_of_others(&self.redis, &self.keys).await?;
             others.saw(served, Instant::now(), self.grace);
         }
         Ok(others.serve.contains_key(queue) || self.started.elapsed() < self.grace)

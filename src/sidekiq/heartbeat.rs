@@ -43,7 +43,7 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
 
 /// One heartbeat. Gives the signal that somebody left for us, at most one each time.
 async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
-    engine.stats.flush(&engine.redis).await?;
+    engine.flush_figures().await?;
 
     let mut busy = redis::pipe();
     busy.atomic();
@@ -54,39 +54,43 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
     engine.redis.query::<()>(&redis::cmd("PING")).await?;
     let rtt_us = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
 
-    let identity = engine.identity.as_str();
+    let (keys, identity) = (&engine.settings.keys, engine.identity.as_str());
     let mut entry = redis::pipe();
     entry.atomic();
-    entry.cmd("SADD").arg("processes").arg(identity).ignore();
+    entry.cmd("SADD").arg(keys.processes()).arg(identity).ignore();
     entry
         .cmd("HMSET")
-        .arg(identity)
+        .arg(keys.entry(identity))
         .arg(&[("info", info)])
         .arg(&[("busy", engine.hands.busy()), ("concurrency", engine.settings.concurrency)])
         .arg(&[("beat", clock::now())])
         .arg(&[("rtt_us", rtt_us), ("rss", resident_kib())])
         .arg(&[("quiet", if engine.quiet.is_cancelled() { "true" } else { "false" })])
         .ignore();
-    entry.cmd("EXPIRE").arg(identity).arg(LIFE).ignore();
-    entry.cmd("RPOP").arg(engine.identity.signals_key());
+    entry.cmd("EXPIRE").arg(keys.entry(identity)).arg(LIFE).ignore();
+    entry.cmd("RPOP").arg(keys.signals(&engine.identity));
     let (signal,): (Option<String>,) = engine.redis.pipeline(&entry).await?;
     Ok(signal)
 }
 
 fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
-    let key = busy_key(engine);
-    commands.cmd("UNLINK").arg(&key).ignore();
+    let keys = busy_keys(engine);
+    commands.cmd("UNLINK").arg(&keys).ignore();
     for held in engine.hands.held() {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
         let work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
-        commands.cmd("HSET").arg(&key).arg(held.slot).arg(work.to_string()).ignore();
+        for key in &keys {
+            commands.cmd("HSET").arg(key).arg(&held.slot).arg(work.to_string()).ignore();
+        }
     }
-    commands.cmd("EXPIRE").arg(&key).arg(LIFE).ignore();
+    for key in &keys {
+        commands.cmd("EXPIRE").arg(key).arg(LIFE).ignore();
+    }
 }
 
-fn busy_key(engine: &Engine) -> String {
-    format!("{}:{}", engine.identity, engine.settings.profile.busy_suffix())
+fn busy_keys(engine: &Engine) -> Vec<String> {
+    engine.settings.keys.busy(&engine.identity, engine.settings.profile)
 }
 
 /// The union of what all versions write: each reader takes what it knows.
@@ -137,8 +141,8 @@ fn obey(engine: &Engine, signal: &str) {
 /// Takes our entry away. The hash itself is left to age, as Sidekiq does it.
 pub(super) async fn say_goodbye(engine: &Engine) -> Result<(), RedisError> {
     let mut commands = redis::pipe();
-    commands.cmd("SREM").arg("processes").arg(engine.identity.as_str()).ignore();
-    commands.cmd("UNLINK").arg(busy_key(engine)).ignore();
+    commands.cmd("SREM").arg(engine.settings.keys.processes()).arg(engine.identity.as_str()).ignore();
+    commands.cmd("UNLINK").arg(busy_keys(engine)).ignore();
     engine.redis.pipeline(&commands).await
 }
 

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::identity::queue_key;
 use super::job;
+use super::keys::Keys;
 use super::payload::Payload;
 use crate::connections::{Redis, RedisError};
 
 /// Looks at the next job of every queue and tells the observer.
 pub(super) async fn measure(engine: &Engine) -> Result<(), RedisError> {
     let queues: Vec<&str> = engine.settings.queues.names().map(|queue| &**queue).collect();
-    for (queue, latency) in queues.iter().zip(of(&engine.redis, &queues).await?) {
+    for (queue, latency) in queues.iter().zip(of(&engine.redis, &engine.settings.keys, &queues).await?) {
         engine.observer.queue_latency(queue, latency);
     }
     Ok(())
 }
 
 /// How long the next job of each queue has been waiting; zero if there is none.
-pub(super) async fn of(redis: &Redis, queues: &[&str]) -> Result<Vec<Duration>, RedisError> {
+pub(super) async fn of(redis: &Redis, keys: &Keys, queues: &[&str]) -> Result<Vec<Duration>, RedisError> {
     let mut look = redis::pipe();
     for queue in queues {
-        look.cmd("LINDEX").arg(queue_key(queue)).arg(-1);
+        look.cmd("LINDEX").arg(keys.queue(queue)).arg(-1);
     }
     let next: Vec<Option<Vec<u8>>> = redis.pipeline(&look).await?;
     let waiting = |bytes: Option<Vec<u8>>| job::latency(&Payload::parse(bytes?).ok()?);

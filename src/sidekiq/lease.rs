@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::engine::Engine;
-use super::identity::Identity;
 use super::outage::PAUSE;
 use crate::connections::{Redis, RedisError};
 
@@ -23,8 +22,8 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(redis: Redis, identity: &Identity) -> Self {
-        Self { redis, key: identity.lease_key(), refreshed: Mutex::new(None) }
+    pub(super) fn new(redis: Redis, key: String) -> Self {
+        Self { redis, key, refreshed: Mutex::new(None) }
     }
 
     /// Whether rescuers leave our jobs alone for a good while yet.

@@ -23,18 +23,21 @@
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
 
 mod client;
 mod clock;
 mod dead;
+mod detection;
 mod engine;
+mod execution_metrics;
 mod fetch;
 mod foreign;
 mod hands;
 mod heartbeat;
 mod identity;
 mod job;
+mod keys;
 mod latency;
 mod lease;
 mod observer;
@@ -55,10 +58,13 @@ mod settle;
 mod shared_queue;
 mod stats;
 mod waits;
+mod when;
 
 pub use client::{Client, NewJob};
+pub use detection::{Detection, Evidence, by_processes, detect};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
+pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
@@ -66,3 +72,4 @@ pub use process::Process;
 pub use profile::{Profile, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use when::When;

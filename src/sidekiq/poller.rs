@@ -9,7 +9,6 @@ use redis::Script;
 use super::clock;
 use super::dead::{Bounds, legible};
 use super::engine::Engine;
-use super::identity::queue_key;
 use super::payload::Payload;
 use super::processes;
 use super::settings::PollerSettings;
@@ -62,7 +61,7 @@ pub(super) async fn run(engine: &Engine) {
         if let Err(error) = poll(engine).await {
             engine.outage.failed("moving due jobs", &error);
         }
-        let interval = match processes::count(&engine.redis).await {
+        let interval = match processes::count(&engine.redis, &engine.settings.keys).await {
             Ok(processes) => interval(settings, processes),
             Err(_) => BLIND_WAIT,
         };
@@ -73,7 +72,7 @@ pub(super) async fn run(engine: &Engine) {
 
 /// One look at everything that is due.
 pub(super) async fn poll(engine: &Engine) -> Result<(), RedisError> {
-    processes::clean_up(&engine.redis).await?;
+    processes::clean_up(&engine.redis, &engine.settings.keys).await?;
     for set in ["retry", "schedule"] {
         let mut all = 0;
         loop {
@@ -94,16 +93,17 @@ pub(super) async fn poll(engine: &Engine) -> Result<(), RedisError> {
 
 async fn due(engine: &Engine, set: &str) -> Result<Vec<Bytes>, RedisError> {
     let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(set).arg("-inf").arg(clock::now()).arg("LIMIT").arg(0).arg(PAGE);
+    command.arg(engine.settings.keys.named(set)).arg("-inf").arg(clock::now()).arg("LIMIT").arg(0).arg(PAGE);
     let members: Vec<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(members.into_iter().map(Bytes::from).collect())
 }
 
 /// Gives the number of members that are no longer in the set.
 async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Result<u64, RedisError> {
+    let keys = &engine.settings.keys;
     let now = engine.settings.profile.timestamp(clock::now());
-    let mut script = MOVE.key(set);
-    script.key("queues");
+    let mut script = MOVE.key(keys.named(set));
+    script.key(keys.queues());
     let mut gone = 0;
     let mut movable = 0;
     for member in members {
@@ -114,7 +114,7 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
             continue;
         };
         let text = job.edit().set("enqueued_at", now.clone()).finish();
-        script.key(queue_key(&queue)).arg(&member[..]).arg(&text[..]).arg(queue);
+        script.key(keys.queue(&queue)).arg(&member[..]).arg(&text[..]).arg(queue);
         movable += 1;
     }
     if movable > 0 {
@@ -125,8 +125,8 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
 
 async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {
     let bounds = Bounds::now(&engine.settings.dead);
-    let mut script = BURY.key(set);
-    script.key("dead").arg(&member[..]).arg(&legible(member)[..]);
+    let mut script = BURY.key(engine.settings.keys.named(set));
+    script.key(engine.settings.keys.dead()).arg(&member[..]).arg(&legible(member)[..]);
     script.arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
     engine.redis.invoke(&script).await
 }

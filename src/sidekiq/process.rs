@@ -142,7 +142,7 @@ impl Process {
         let engine = &self.engine;
         let result = async {
             let returned = reconcile::return_all(engine).await?;
-            engine.stats.flush(&engine.redis).await?;
+            engine.flush_figures().await?;
             heartbeat::say_goodbye(engine).await?;
             engine.lease.end().await?;
             Ok::<_, RedisError>(returned)

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::keys::Keys;
 use crate::connections::{Redis, RedisError};
 
 /// The label by which a process of ours is known among the others.
@@ -22,13 +23,13 @@ struct Info {
 }
 
 /// How many processes are registered; at least one.
-pub(super) async fn count(redis: &Redis) -> Result<u32, RedisError> {
-    Ok(redis.query::<u32>(redis::cmd("SCARD").arg("processes")).await?.max(1))
+pub(super) async fn count(redis: &Redis, keys: &Keys) -> Result<u32, RedisError> {
+    Ok(redis.query::<u32>(redis::cmd("SCARD").arg(keys.processes())).await?.max(1))
 }
 
 /// The queues that living processes serve which are not of our kind.
-pub(super) async fn queues_of_others(redis: &Redis) -> Result<HashSet<String>, RedisError> {
-    let served = infos(redis).await?.into_iter().filter_map(|(_, info)| {
+pub(super) async fn queues_of_others(redis: &Redis, keys: &Keys) -> Result<HashSet<String>, RedisError> {
+    let served = infos(redis, keys).await?.into_iter().filter_map(|(_, info)| {
         let info: Info = serde_json::from_slice(&info?).ok()?;
         (!info.labels.iter().any(|label| label == OUR_LABEL)).then_some(info.queues)
     });
@@ -36,29 +37,32 @@ pub(super) async fn queues_of_others(redis: &Redis) -> Result<HashSet<String>, R
 }
 
 /// Removes the entries of processes that are gone. `None` if another process has looked within the last minute.
-pub(super) async fn clean_up(redis: &Redis) -> Result<Option<u64>, RedisError> {
+pub(super) async fn clean_up(redis: &Redis, keys: &Keys) -> Result<Option<u64>, RedisError> {
     let mut lease = redis::cmd("SET");
-    lease.arg("process_cleanup").arg("1").arg("NX").arg("EX").arg(CLEANUP_LEASE);
+    lease.arg(keys.named("process_cleanup")).arg("1").arg("NX").arg("EX").arg(CLEANUP_LEASE);
     if redis.query::<Option<String>>(&lease).await?.is_none() {
         return Ok(None);
     }
-    let dead: Vec<Vec<u8>> =
-        infos(redis).await?.into_iter().filter_map(|(identity, info)| info.is_none().then_some(identity)).collect();
+    let dead: Vec<Vec<u8>> = infos(redis, keys)
+        .await?
+        .into_iter()
+        .filter_map(|(identity, info)| info.is_none().then_some(identity))
+        .collect();
     if dead.is_empty() {
         return Ok(Some(0));
     }
-    redis.query(redis::cmd("SREM").arg("processes").arg(dead)).await.map(Some)
+    redis.query(redis::cmd("SREM").arg(keys.processes()).arg(dead)).await.map(Some)
 }
 
 /// Every registered process with its `info`, if it still lives.
-async fn infos(redis: &Redis) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, RedisError> {
-    let identities: Vec<Vec<u8>> = redis.query(redis::cmd("SMEMBERS").arg("processes")).await?;
+pub(super) async fn infos(redis: &Redis, keys: &Keys) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, RedisError> {
+    let identities: Vec<Vec<u8>> = redis.query(redis::cmd("SMEMBERS").arg(keys.processes())).await?;
     if identities.is_empty() {
         return Ok(Vec::new());
     }
     let mut commands = redis::pipe();
     for identity in &identities {
-        commands.cmd("HGET").arg(identity).arg("info");
+        commands.cmd("HGET").arg(keys.named(&String::from_utf8_lossy(identity))).arg("info");
     }
     // Anybody can put a name into the set: what is no process's entry must not hide the others.
     commands.ignore_errors();

@@ -77,7 +77,13 @@ async fn settle_by_class(
         Some(work) => perform(engine, work.as_ref(), job).await,
         None => foreign(engine, fetched, job).await,
     };
+    let ran = started.elapsed();
     let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
+    match (work, outcome) {
+        (Some(_), Outcome::Done) => engine.execution_metrics.count(job.payload(), Some(ran)),
+        (Some(_), Outcome::Failed) => engine.execution_metrics.count(job.payload(), None),
+        _ => {}
+    }
     let duration = started.elapsed();
     if outcome != Outcome::Foreign {
         let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;

@@ -8,7 +8,7 @@ use rand::RngExt;
 use serde_json::Value;
 
 /// The version of Sidekiq whose habits we follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Profile {
     /// 6.4 and older.
     V6_4,
@@ -33,11 +33,29 @@ impl Profile {
         }
     }
 
-    /// What the key of a process's busy hash ends in.
-    pub fn busy_suffix(self) -> &'static str {
+    /// Whether only this version writes a time into a payload as `value`.
+    pub(super) fn wrote(self, value: &Value) -> bool {
+        const EARLIEST: u64 = 1_000_000_000_000;
+        self == Self::V8 && value.as_u64().is_some_and(|milliseconds| milliseconds > EARLIEST)
+    }
+
+    /// The profile of a version of Sidekiq, such as `7.3.2`.
+    pub(super) fn of_version(version: &str) -> Option<Self> {
+        let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+        match (numbers.next()??, numbers.next().flatten()) {
+            (..6, _) => Some(Self::V6_4),
+            (6, minor) => Some(if minor >= Some(5) { Self::V6_5 } else { Self::V6_4 }),
+            (7, _) => Some(Self::V7),
+            (8.., _) => Some(Self::V8),
+        }
+    }
+
+    /// What the keys of a process's busy hash end in. An idle fleet of 6.5 cannot be told from one of 6.4, which
+    /// looked elsewhere.
+    pub fn busy_suffixes(self) -> &'static [&'static str] {
         match self {
-            Self::V6_4 => "workers",
-            _ => "work",
+            Self::V6_4 => &["workers", "work"],
+            _ => &["work"],
         }
     }
 
@@ -109,6 +127,26 @@ mod tests {
         assert_eq!(Profile::V6_4.timestamp(1_700_000_000.0).to_string(), "1700000000.0");
         assert_eq!(Profile::V7.timestamp(1_700_000_000.25).to_string(), "1700000000.25");
         assert_eq!(Profile::V8.timestamp(1_700_000_000.25).to_string(), "1700000000250");
+    }
+
+    #[test]
+    fn a_version_has_the_profile_of_its_time() {
+        for (version, profile) in [
+            ("5.2.10", Some(Profile::V6_4)),
+            ("6.4.1", Some(Profile::V6_4)),
+            ("6.5.12", Some(Profile::V6_5)),
+            ("7.3.2", Some(Profile::V7)),
+            ("8.1.7", Some(Profile::V8)),
+            ("9.0.0.beta1", Some(Profile::V8)),
+            ("unknown", None),
+            ("", None),
+        ] {
+            assert_eq!(Profile::of_version(version), profile, "{version}");
+        }
+        assert!(Profile::V8.wrote(&Profile::V8.timestamp(1_700_000_000.0)));
+        assert!(
+            !Profile::V8.wrote(&Profile::V7.timestamp(1_700_000_000.0)) && !Profile::V8.wrote(&1_700_000_000.into())
+        );
     }
 
     #[test]

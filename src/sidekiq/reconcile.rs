@@ -94,7 +94,7 @@ async fn look(engine: &Engine) -> Result<Unaccounted, RedisError> {
 /// What lies in our list of a queue. There are never more jobs in it than slots and lost replies.
 async fn list(engine: &Engine, queue: &str) -> Result<Vec<Bytes>, RedisError> {
     let mut command = redis::cmd("LRANGE");
-    command.arg(engine.identity.working_list(queue)).arg(0).arg(-1);
+    command.arg(engine.working_list(queue)).arg(0).arg(-1);
     let texts: Vec<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(texts.into_iter().map(Bytes::from).collect())
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use redis::Script;
 
 use super::engine::Engine;
-use super::identity::{lease_key, parse_working_list};
 use crate::connections::RedisError;
 
 /// The time between two looks.
@@ -46,7 +45,7 @@ pub(super) async fn look(engine: &Engine) -> Result<(), RedisError> {
     let mut cursor = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg("working:queue:*").arg("COUNT").arg(1000);
+        scan.arg(cursor).arg("MATCH").arg(engine.settings.keys.working_lists()).arg("COUNT").arg(1000);
         let (next, keys): (u64, Vec<Vec<u8>>) = engine.redis.query(&scan).await?;
         for key in keys.iter().filter_map(|key| str::from_utf8(key).ok()) {
             engine.observer.turn("rescue");
@@ -66,14 +65,15 @@ pub(super) async fn look(engine: &Engine) -> Result<(), RedisError> {
 }
 
 async fn rescue(engine: &Engine, list: &str) -> Result<(), RedisError> {
-    let Some((queue, owner)) = parse_working_list(list) else { return Ok(()) };
+    let keys = &engine.settings.keys;
+    let Some((queue, owner)) = keys.parse_working_list(list) else { return Ok(()) };
     if owner == engine.identity.as_str() {
         return Ok(());
     }
     let mut rescued = 0;
     loop {
         let mut script = RESCUE.key(list);
-        script.key(queue).key(lease_key(owner)).arg(BATCH);
+        script.key(keys.queue(queue)).key(keys.lease(owner)).arg(BATCH);
         let moved: u64 = engine.redis.invoke(&script).await?;
         rescued += moved;
         if moved < BATCH {
@@ -81,7 +81,6 @@ async fn rescue(engine: &Engine, list: &str) -> Result<(), RedisError> {
         }
     }
     if rescued > 0 {
-        let queue = queue.strip_prefix("queue:").unwrap_or(queue);
         tracing::warn!(queue, owner, jobs = rescued, "jobs of a dead process are back in their queue");
         engine.observer.rescued(queue, rescued);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keys::Keys;
 use super::profile::Profile;
 use super::queues::QueueSet;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub tag: String,
     /// Which Sidekiq the Ruby side runs.
     pub profile: Profile,
+    /// Where its data lie.
+    pub keys: Keys,
     /// Whether and how often due retries and scheduled jobs are looked for.
     pub poller: PollerSettings,
     /// How much the dead set may hold.
@@ -42,6 +45,7 @@ impl Settings {
             labels: Vec::new(),
             tag: String::new(),
             profile,
+            keys: Keys::default(),
             poller: PollerSettings::default(),
             dead: DeadSettings::default(),
             foreign_grace: Duration::from_mins(2),

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use redis::Script;
 
 use super::dead;
+use super::engine::Engine;
 use super::hands::Fetched;
-use super::identity::{Identity, queue_key};
-use super::settings::DeadSettings;
-use crate::connections::{Redis, RedisError};
+use crate::connections::RedisError;
 
 /// Where a job goes from the working list.
 #[derive(Clone)]
@@ -58,32 +57,33 @@ static RETURN: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Moves a job out of our working list. `false` if it no longer lay there.
-pub(super) async fn settle(
-    redis: &Redis,
-    identity: &Identity,
-    fetched: &Fetched,
-    settlement: &Settlement,
-    limits: &DeadSettings,
-) -> Result<bool, RedisError> {
-    let list = identity.working_list(&fetched.queue);
+pub(super) async fn settle(engine: &Engine, fetched: &Fetched, settlement: &Settlement) -> Result<bool, RedisError> {
+    let (redis, keys) = (&engine.redis, &engine.settings.keys);
+    let list = engine.working_list(&fetched.queue);
     let original = &fetched.bytes[..];
     match settlement {
         Settlement::Over => redis.query(redis::cmd("LREM").arg(list).arg(1).arg(original)).await,
         Settlement::Retry(text, due) => {
-            redis.invoke(PUT_OFF.key(list).key("retry").arg(original).arg(&text[..]).arg(*due)).await
+            redis.invoke(PUT_OFF.key(list).key(keys.retry()).arg(original).arg(&text[..]).arg(*due)).await
         }
         Settlement::Later(text, due) => {
-            redis.invoke(PUT_OFF.key(list).key("schedule").arg(original).arg(&text[..]).arg(*due)).await
+            redis.invoke(PUT_OFF.key(list).key(keys.schedule()).arg(original).arg(&text[..]).arg(*due)).await
         }
         Settlement::Dead(text) => {
-            let bounds = dead::Bounds::now(limits);
+            let bounds = dead::Bounds::now(&engine.settings.dead);
             let mut script = DEAD.key(list);
-            script.key("dead").arg(original).arg(&text[..]).arg(bounds.now).arg(bounds.oldest).arg(bounds.last_rank);
+            script
+                .key(keys.dead())
+                .arg(original)
+                .arg(&text[..])
+                .arg(bounds.now)
+                .arg(bounds.oldest)
+                .arg(bounds.last_rank);
             redis.invoke(&script).await
         }
         Settlement::Next | Settlement::Last => {
             let push = if matches!(settlement, Settlement::Next) { "RPUSH" } else { "LPUSH" };
-            redis.invoke(RETURN.key(list).key(queue_key(&fetched.queue)).arg(original).arg(push)).await
+            redis.invoke(RETURN.key(list).key(keys.queue(&fetched.queue)).arg(original).arg(push)).await
         }
     }
 }

@@ -7,7 +7,6 @@ use redis::Script;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::Fetched;
-use super::identity::queue_key;
 use super::payload::Payload;
 use crate::connections::RedisError;
 
@@ -29,7 +28,7 @@ pub(super) async fn pick(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fet
         engine.foreign.forget(queue);
         return fetch::take_next(engine, queue).await;
     }
-    let key = queue_key(queue);
+    let key = engine.settings.keys.queue(queue);
     let texts: Vec<Vec<u8>> = engine.redis.query(redis::cmd("LRANGE").arg(&key).arg(-REACH).arg(-1)).await?;
     if texts.is_empty() {
         engine.foreign.forget(queue);
@@ -37,7 +36,7 @@ pub(super) async fn pick(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fet
     }
     for bytes in texts.into_iter().rev().filter(|bytes| is_ours(engine, bytes)) {
         let mut script = PICK.key(&key);
-        script.key(engine.identity.working_list(queue)).arg(&bytes[..]);
+        script.key(engine.working_list(queue)).arg(&bytes[..]);
         if engine.redis.invoke::<u32>(&script).await? == 1 {
             engine.foreign.found_ours(queue);
             return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into() }));

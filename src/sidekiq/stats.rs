@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::Utc;
 
+use super::keys::Keys;
 use crate::connections::{Redis, RedisError};
 
 /// How long the figures of one day are kept, in seconds: five years.
@@ -26,7 +27,7 @@ impl Stats {
     }
 
     /// Adds what was counted to the figures in Redis; keeps it for the next time if that fails.
-    pub(super) async fn flush(&self, redis: &Redis) -> Result<(), RedisError> {
+    pub(super) async fn flush(&self, redis: &Redis, keys: &Keys) -> Result<(), RedisError> {
         let (processed, failed) = (self.processed.swap(0, Ordering::Relaxed), self.failed.swap(0, Ordering::Relaxed));
         if processed + failed == 0 {
             return Ok(());
@@ -35,8 +36,8 @@ impl Stats {
         let mut commands = redis::pipe();
         commands.atomic();
         for (name, count) in [("processed", processed), ("failed", failed)] {
-            let dated = format!("stat:{name}:{day}");
-            commands.cmd("INCRBY").arg(format!("stat:{name}")).arg(count).ignore();
+            let dated = keys.named(&format!("stat:{name}:{day}"));
+            commands.cmd("INCRBY").arg(keys.named(&format!("stat:{name}"))).arg(count).ignore();
             commands.cmd("INCRBY").arg(&dated).arg(count).ignore();
             commands.cmd("EXPIRE").arg(dated).arg(KEPT).ignore();
         }

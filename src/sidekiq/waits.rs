@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
-use super::identity::queue_key;
 use super::settle::Settlement;
 use crate::connections::{Dedicated, RedisError};
 
@@ -118,7 +117,7 @@ async fn open(engine: &Engine) -> Result<Line, RedisError> {
 
 async fn wait(engine: Arc<Engine>, queue: Arc<str>, slot: Slot, mut line: Line) -> Ended {
     let mut command = redis::cmd("BRPOPLPUSH");
-    command.arg(queue_key(&queue)).arg(engine.identity.working_list(&queue)).arg(BLOCK.as_secs());
+    command.arg(engine.settings.keys.queue(&queue)).arg(engine.working_list(&queue)).arg(BLOCK.as_secs());
     let reply = line.connection.query::<Option<Vec<u8>>>(&command).await.map(|bytes| {
         let fetched = Fetched { queue: Arc::clone(&queue), bytes: bytes?.into() };
         slot.hold(fetched.clone());

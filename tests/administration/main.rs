@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod enqueue;
+
 #[path = "../rig/mod.rs"]
 mod rig;
 

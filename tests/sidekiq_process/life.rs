@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use sidemirror::sidekiq::{Client, NewJob, Outcome, Profile};
+use sidemirror::sidekiq::{Client, Keys, NewJob, Outcome, Profile};
 
 use crate::redis_server::{RedisServer, until};
 use crate::worker::{settings, start};
@@ -12,7 +12,7 @@ async fn every_job_is_run_once_with_no_more_at_a_time_than_slots() {
     let server = RedisServer::start().await;
     let jobs: Vec<NewJob> =
         (0..500).map(|number| NewJob::new("Tested", vec!["nap".into()]).queue(["a", "b", "c"][number % 3])).collect();
-    Client::new(server.redis.clone(), Profile::V6_4).push_bulk(&jobs).await.unwrap();
+    Client::new(server.redis.clone(), Keys::default(), Profile::V6_4).push_bulk(&jobs).await.unwrap();
     let (process, record) = start(&server.redis, settings(10, &[("a", 3), ("b", 1), ("c", 1)])).await;
     until("all done", async || record.count(Outcome::Done) == 500).await;
     process.stop().await;

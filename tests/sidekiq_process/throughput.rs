@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use sidemirror::sidekiq::{Client, NewJob, Outcome, Profile};
+use sidemirror::sidekiq::{Client, Keys, NewJob, Outcome, Profile};
 
 use crate::redis_server::{RedisServer, until};
 use crate::worker::{settings, start};
@@ -16,7 +16,7 @@ async fn throughput() {
     let server = RedisServer::start().await;
     let jobs: Vec<NewJob> =
         (0..JOBS).map(|number| NewJob::new("Tested", vec!["no-op".into(), number.into()]).queue("a")).collect();
-    Client::new(server.redis.clone(), Profile::V6_4).push_bulk(&jobs).await.unwrap();
+    Client::new(server.redis.clone(), Keys::default(), Profile::V6_4).push_bulk(&jobs).await.unwrap();
     server.run::<()>(&["CONFIG", "RESETSTAT"]).await;
     let began = Instant::now();
     let (process, record) = start(&server.redis, settings(25, &[("a", 1)])).await;

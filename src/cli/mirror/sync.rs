@@ -42,7 +42,7 @@ pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> an
     }
     let queue = administration.config.sidekiq.queues.first();
     let job = NewJob::new(jobs::class_of(key.direction), vec![key.id.0.into()]).queue(queue).retry(false);
-    administration.client.push(&job).await?;
+    administration.client().await?.push(&job).await?;
     if args.json {
         output::json(&json!({ "jid": job.jid(), "queue": queue }))
     } else {

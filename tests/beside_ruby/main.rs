@@ -1,0 +1,9 @@
+//! Beside the Ruby Sidekiqs of three generations: which of them is there, and what its pages show of us.
+
+#![cfg(test)]
+
+mod detection;
+mod execution_metrics;
+
+#[path = "../rig/mod.rs"]
+mod rig;
