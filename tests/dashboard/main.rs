@@ -42,18 +42,18 @@ fn tour(ruby: Ruby) -> Result<(), Failed> {
     let mut scene = Scene::set(ruby);
     let dashboard = Dashboard::open(ruby, &scene.redis.url());
 
+    sets::failed_jobs_are_shown_with_their_errors(&dashboard);
+    sets::kill_and_delete_take_a_job_from_the_retries(&dashboard);
+    sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
+
     busy::our_process_and_its_job_are_shown(&dashboard, &scene);
     let before = figures::the_day_is_counted(&dashboard);
 
-    sets::failed_jobs_are_shown_with_their_errors(&dashboard);
-    sets::retry_now_runs_a_failed_job(&dashboard, &scene);
-    sets::kill_and_delete_take_a_job_from_the_retries(&dashboard, &mut scene);
+    sets::retry_now_runs_a_failed_job(&dashboard, &mut scene);
     sets::dead_jobs_are_shown_retried_and_deleted(&dashboard, &scene);
-    sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
-
-    figures::what_was_done_meanwhile_is_counted(&dashboard, before);
 
     busy::quiet_lets_us_take_no_more_jobs(&dashboard);
+    figures::what_was_done_meanwhile_is_counted(&dashboard, before);
     queues::jobs_that_we_pushed_wait_in_their_queue(&dashboard, &scene);
     queues::one_job_and_a_whole_queue_are_deleted(&dashboard, &mut scene);
     busy::stop_ends_us_and_the_job_is_back_in_its_queue(&dashboard, &mut scene);

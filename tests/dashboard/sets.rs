@@ -33,17 +33,7 @@ pub(crate) fn failed_jobs_are_shown_with_their_errors(dashboard: &Dashboard) {
     }
 }
 
-pub(crate) fn retry_now_runs_a_failed_job(dashboard: &Dashboard, scene: &Scene) {
-    scene.create_repository("late.git");
-    dashboard.visit("retries");
-    dashboard.tick("RemoteMirror");
-    dashboard.press("retry");
-    wait_for_far_side(scene, "late.git");
-    let page = dashboard.visit("retries");
-    assert!(!page.has_row("RemoteMirror"), "{page:#?}");
-}
-
-pub(crate) fn kill_and_delete_take_a_job_from_the_retries(dashboard: &Dashboard, scene: &mut Scene) {
+pub(crate) fn kill_and_delete_take_a_job_from_the_retries(dashboard: &Dashboard) {
     dashboard.visit("retries");
     dashboard.tick("to be killed");
     dashboard.press("kill");
@@ -53,31 +43,8 @@ pub(crate) fn kill_and_delete_take_a_job_from_the_retries(dashboard: &Dashboard,
     dashboard.visit("retries");
     dashboard.tick("to be deleted");
     dashboard.press("delete");
-    let page = dashboard.until_shown("retries", "no job", |page| page.rows("Next Retry").is_empty());
-    assert!(page.text.contains("No retries were found"), "{}", page.text);
-    dashboard.keep("retries-empty");
-    assert_eq!(scene.members("retry"), []);
-}
-
-pub(crate) fn dead_jobs_are_shown_retried_and_deleted(dashboard: &Dashboard, scene: &Scene) {
-    let page = dashboard.visit("morgue");
-    dashboard.keep("dead");
-    assert_eq!(page.rows("Last Retry").len(), 3, "{page:#?}");
-    let job = page.row("to be buried");
-    assert_eq!((job["Job"].as_str(), job["Queue"].as_str()), ("UpdateMirror nightly", "mirrors"), "{job:?}");
-    assert_eq!(job["Error"], NO_NUMBER, "{job:?}");
-    assert!(is_about_now(&job["Last Retry"]), "{job:?}");
-
-    scene.create_repository("later.git");
-    dashboard.tick("RemoteMirror");
-    dashboard.press("retry");
-    wait_for_far_side(scene, "later.git");
-
-    dashboard.visit("morgue");
-    dashboard.tick("to be buried");
-    dashboard.press("delete");
-    let page = dashboard.until_shown("morgue", "one job less", |page| page.rows("Last Retry").len() == 1);
-    assert!(page.has_row("to be killed"), "{page:#?}");
+    let page = dashboard.until_shown("retries", "one job alone", |page| page.rows("Next Retry").len() == 1);
+    assert!(page.has_row("RemoteMirror"), "{page:#?}");
 }
 
 pub(crate) fn what_we_put_off_is_shown_taken_up_and_deleted(dashboard: &Dashboard, scene: &mut Scene) {
@@ -104,6 +71,39 @@ pub(crate) fn what_we_put_off_is_shown_taken_up_and_deleted(dashboard: &Dashboar
     let page = dashboard.until_shown("scheduled", "no job", |page| page.rows("When").is_empty());
     assert!(page.text.contains("No scheduled jobs were found"), "{}", page.text);
     assert_eq!(scene.members("schedule"), []);
+}
+
+pub(crate) fn retry_now_runs_a_failed_job(dashboard: &Dashboard, scene: &mut Scene) {
+    scene.create_repository("late.git");
+    dashboard.visit("retries");
+    dashboard.tick("RemoteMirror");
+    dashboard.press("retry");
+    wait_for_far_side(scene, "late.git");
+    let page = dashboard.visit("retries");
+    dashboard.keep("retries-empty");
+    assert!(page.text.contains("No retries were found"), "{}", page.text);
+    assert_eq!(scene.members("retry"), []);
+}
+
+pub(crate) fn dead_jobs_are_shown_retried_and_deleted(dashboard: &Dashboard, scene: &Scene) {
+    let page = dashboard.visit("morgue");
+    dashboard.keep("dead");
+    assert_eq!(page.rows("Last Retry").len(), 3, "{page:#?}");
+    let job = page.row("to be buried");
+    assert_eq!((job["Job"].as_str(), job["Queue"].as_str()), ("UpdateMirror nightly", "mirrors"), "{job:?}");
+    assert_eq!(job["Error"], NO_NUMBER, "{job:?}");
+    assert!(is_about_now(&job["Last Retry"]), "{job:?}");
+
+    scene.create_repository("later.git");
+    dashboard.tick("RemoteMirror");
+    dashboard.press("retry");
+    wait_for_far_side(scene, "later.git");
+
+    dashboard.visit("morgue");
+    dashboard.tick("to be buried");
+    dashboard.press("delete");
+    let page = dashboard.until_shown("morgue", "one job less", |page| page.rows("Last Retry").len() == 1);
+    assert!(page.has_row("to be killed"), "{page:#?}");
 }
 
 /// Waits until the job of this repository has done what it is for.
