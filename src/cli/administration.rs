@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-
-use super::profile;
+use super::{profile, redises};
 use crate::config::Config;
-use crate::connections::{Redis, RedisSettings};
+use crate::connections::Redis;
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
@@ -29,7 +27,7 @@ impl Administration {
     {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let redis = connect(&config).await?;
+            let redis = redises::connect_first(&config).await?;
             let store = open_store(&config, &redis, sealing_key(&config))?;
             work(Self { store, redis, config }).await
         })
@@ -45,12 +43,6 @@ impl Administration {
     pub(super) async fn is_running(&self, key: MirrorKey) -> anyhow::Result<bool> {
         Ok(run::owned(&self.redis, &[key]).await?.contains(&true))
     }
-}
-
-/// Connects to the configured Redis.
-pub(super) async fn connect(config: &Config) -> anyhow::Result<Redis> {
-    let url = config.redis_url.parse().context("environment: REDIS_URL")?;
-    Ok(Redis::connect(&RedisSettings::new(url)).await?)
 }
 
 /// The key that seals logins.

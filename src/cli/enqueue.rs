@@ -45,7 +45,7 @@ Examples:
 
 pub(super) fn run(args: &EnqueueArgs) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let queue = args.queue.clone().unwrap_or_else(|| config.sidekiq.queues.first().to_owned());
+    let queue = args.queue.clone().unwrap_or_else(|| config.sidekiq.first_queue().to_owned());
     let arguments = args.args.iter().map(|text| argument(text)).collect::<anyhow::Result<Vec<Value>>>()?;
     let job = NewJob::new(name("the class", &args.class)?, arguments)
         .queue(name("--queue", &queue)?)

@@ -5,6 +5,7 @@ mod enqueue;
 mod mirror;
 mod output;
 mod profile;
+mod redises;
 mod run;
 
 use std::path::PathBuf;

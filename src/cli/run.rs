@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable, profile};
+use super::{ConfigArgs, administration, environment_variable, profile, redises};
 use crate::config::{Config, Overrides};
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
@@ -85,7 +85,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.sidekiq.concurrency + 16)
+        .max_blocking_threads(config.sidekiq.concurrency() + 16)
         .build()?;
     let served = runtime.block_on(serve(config));
     // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
@@ -98,7 +98,11 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let sealing_key = preparation::sealing_key(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
-    let redis = administration::connect(&config).await?;
+    let redises = tokio::select! {
+        redises = redises::connect(&config) => redises?,
+        () = signals.stop() => return Ok(()),
+    };
+    let redis = redises.queues.clone();
     config.sidekiq.profile = profile::choose(&config, &redis).await?;
     let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
     let identity = Identity::new();
@@ -135,7 +139,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
             redis: redis.clone(),
             capacity: config.mirror.capacity,
             client: Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile),
-            queue: config.sidekiq.queues.first().to_owned(),
+            queue: config.sidekiq.first_queue().to_owned(),
             class: jobs::class_of(Direction::Pull),
             identity: environment.identity.clone(),
             observer: watch.clone(),
@@ -153,8 +157,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         config = %config.path.display(),
         environment = config.environment,
         redis = %environment.redis.server(),
-        queues = ?config.sidekiq.queues.names().collect::<Vec<_>>(),
-        concurrency = config.sidekiq.concurrency,
+        queues = ?config.sidekiq.queues(),
+        concurrency = config.sidekiq.concurrency(),
         repositories = %config.mirror.repositories.display(),
         listen = ?config.mirror.listen,
         "ready"

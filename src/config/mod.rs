@@ -2,10 +2,12 @@
 //! command line. Parsed and checked whole before anything is opened; a mistake is one error that names the file,
 //! the key and what is accepted.
 
+mod capsules;
 mod error;
 mod file;
 mod mirroring;
 mod queues;
+mod redis;
 mod section;
 mod values;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
+pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 
 use crate::sidekiq::{DeadSettings, PollerSettings, Settings};
@@ -32,8 +35,8 @@ pub struct Config {
     pub sidekiq: Settings,
     /// Whether debug lines are logged.
     pub verbose: bool,
-    /// Where Redis is.
-    pub redis_url: String,
+    /// How Redis is reached.
+    pub redis: RedisAccess,
     /// The `mirror:` section.
     pub mirror: Mirroring,
 }
@@ -89,11 +92,13 @@ impl Config {
         env: Environment<'_>,
     ) -> Result<Self, ConfigError> {
         root.ignore(&IGNORED);
-        let mirror = Mirroring::from_section(root.section("mirror")?, overrides.listen.clone())?;
+        let mut mirror = root.section("mirror")?;
+        let redis = RedisAccess::from_section(mirror.section("redis")?, env)?;
+        let mirror = Mirroring::from_section(mirror, overrides.listen.clone())?;
         let config = Self {
             sidekiq: sidekiq(&mut root, &mirror, overrides, env)?,
             verbose: root.flag("verbose")?.unwrap_or(false) || overrides.verbose,
-            redis_url: redis_url(env)?,
+            redis,
             mirror,
             path,
             environment,
@@ -133,7 +138,10 @@ fn sidekiq(
     env: Environment<'_>,
 ) -> Result<Settings, ConfigError> {
     let queues = queues::queues(root, &overrides.queues)?;
-    let default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile.unwrap_or_default());
+    let mut default = Settings::new(concurrency(root, overrides, env)?, queues, mirror.profile.unwrap_or_default());
+    if let Some(first) = default.capsules.pop() {
+        default.capsules = capsules::capsules(root, first)?;
+    }
     let average_interval = root.seconds("average_scheduled_poll_interval")?;
     let max_jobs = root.number("dead_max_jobs", 1..=100_000_000)?;
     let tag = root.text("tag")?;
@@ -188,20 +196,4 @@ fn timeout(root: &mut Section, overrides: &Overrides) -> Result<Option<Duration>
         })?),
     };
     Ok(seconds.map(Duration::from_secs))
-}
-
-/// As in Sidekiq: `REDIS_PROVIDER` names the variable that holds the URL; else `REDIS_URL`.
-fn redis_url(env: Environment<'_>) -> Result<String, ConfigError> {
-    const DEFAULT: &str = "redis://localhost:6379/0";
-    let Some(provider) = env("REDIS_PROVIDER") else {
-        return Ok(env("REDIS_URL").unwrap_or_else(|| DEFAULT.to_owned()));
-    };
-    if provider.contains(':') {
-        // It may be a URL with a password in it, so it is not repeated.
-        let accepted = "the name of the variable that holds the URL; put the URL itself into REDIS_URL";
-        return Err(ConfigError::variable("REDIS_PROVIDER", "it holds a URL", accepted));
-    }
-    env(&provider).or_else(|| env("REDIS_URL")).ok_or_else(|| {
-        ConfigError::variable("REDIS_PROVIDER", format!("{provider} is not set"), "the name of a variable that is set")
-    })
 }

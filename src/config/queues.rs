@@ -6,18 +6,12 @@ use super::error::ConfigError;
 use super::section::Section;
 use crate::sidekiq::QueueSet;
 
-const ACCEPTED: &str = "queue names, each alone, as [name, weight] or as \"name,weight\" with a weight from 0 to 1000";
+pub(super) const ACCEPTED: &str =
+    "queue names, each alone, as [name, weight] or as \"name,weight\" with a weight from 0 to 1000";
 
 /// The queues of the command line if there are any, else of the file, else `default`.
 pub(super) fn queues(root: &mut Section, flags: &[String]) -> Result<QueueSet, ConfigError> {
-    let in_file = match root.take("queues") {
-        None => Vec::new(),
-        Some(Value::Array(list)) => list
-            .iter()
-            .map(|item| weighted(item).ok_or_else(|| root.wrong("queues", item, ACCEPTED)))
-            .collect::<Result<_, _>>()?,
-        Some(other) => return Err(root.wrong("queues", &other, ACCEPTED)),
-    };
+    let in_file = in_section(root)?;
     let mut queues = flags
         .iter()
         .map(|text| {
@@ -31,6 +25,18 @@ pub(super) fn queues(root: &mut Section, flags: &[String]) -> Result<QueueSet, C
         queues.push(("default".to_owned(), 0));
     }
     QueueSet::new(queues).map_err(|error| root.error("queues", error.to_string(), ACCEPTED))
+}
+
+/// The queues that a section names; none if it does not.
+pub(super) fn in_section(section: &mut Section) -> Result<Vec<(String, u32)>, ConfigError> {
+    match section.take("queues") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) => list
+            .iter()
+            .map(|item| weighted(item).ok_or_else(|| section.wrong("queues", item, ACCEPTED)))
+            .collect::<Result<_, _>>(),
+        Some(other) => Err(section.wrong("queues", &other, ACCEPTED)),
+    }
 }
 
 fn weighted(item: &Value) -> Option<(String, u32)> {

@@ -50,6 +50,11 @@ impl Section {
         }
     }
 
+    /// The keys that are left, for a section whose keys are names.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.rest.keys().cloned().collect()
+    }
+
     /// Takes out everything, for a map whose keys are names and not settings.
     pub(super) fn take_all(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.rest)
@@ -60,6 +65,15 @@ impl Section {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(self.wrong(key, &other, "a text")),
+        }
+    }
+
+    /// The path of a file, from the root.
+    pub(super) fn file(&mut self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        match self.text(key)? {
+            None => Ok(None),
+            Some(path) if path.starts_with('/') => Ok(Some(path.into())),
+            Some(path) => Err(self.error(key, format!("got {path:?}"), "a path that begins with /")),
         }
     }
 

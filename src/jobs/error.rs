@@ -81,6 +81,11 @@ impl RunError {
         !self.is_passing() && !matches!(self, Self::Incomplete(shortfall) if shortfall.is_divergence_alone())
     }
 
+    /// Whether every further run would fail alike until somebody changes the mirror: its job is not retried.
+    const fn is_for_good(&self) -> bool {
+        matches!(self, Self::Url(_) | Self::Branches(_))
+    }
+
     /// What becomes of the job after this.
     pub(super) fn end_of_job(self) -> Result<(), NotDone> {
         match self {
@@ -92,7 +97,8 @@ impl RunError {
             }
             failure if failure.fails_the_job() => {
                 let told = failure.told();
-                Err(JobFailure { message: told, ..JobFailure::from_error(FAILED, &failure) }.into())
+                let failed = JobFailure { message: told, ..JobFailure::from_error(FAILED, &failure) };
+                Err(if failure.is_for_good() { NotDone::Kill(failed) } else { failed.into() })
             }
             _ => Ok(()),
         }

@@ -195,7 +195,7 @@ impl Run {
                 }
                 Ok(_) => return Ok(true),
                 Err(StoreError::Redis(error))
-                    if !error.is_refusal() && !job.cancelled().is_cancelled() && Instant::now() < give_up =>
+                    if error.is_outage() && !job.cancelled().is_cancelled() && Instant::now() < give_up =>
                 {
                     tokio::time::sleep(PAUSE).await;
                 }

@@ -6,6 +6,7 @@ use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::capsule::Serving;
 use super::execution_metrics::ExecutionMetrics;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
@@ -13,6 +14,7 @@ use super::identity::Identity;
 use super::lease::Lease;
 use super::observer::Observer;
 use super::outage::Outage;
+use super::paused::Paused;
 use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
@@ -26,10 +28,12 @@ pub(super) struct Engine {
     pub(super) registry: Registry,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) hands: Arc<Hands>,
+    pub(super) capsules: Vec<Arc<Serving>>,
     pub(super) stats: Stats,
     pub(super) execution_metrics: ExecutionMetrics,
     pub(super) lease: Lease,
     pub(super) foreign: Foreign,
+    pub(super) paused: Paused,
     pub(super) outage: Outage,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
@@ -51,12 +55,19 @@ impl Engine {
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
+        let hands = Hands::new(settings.concurrency());
         Arc::new(Self {
-            hands: Hands::new(settings.concurrency),
+            capsules: settings
+                .capsules
+                .iter()
+                .map(|capsule| Serving::new(capsule, hands.share(capsule.concurrency)))
+                .collect(),
+            hands,
             stats: Stats::default(),
             execution_metrics: ExecutionMetrics::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
+            paused: Paused::default(),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),

@@ -4,10 +4,13 @@
 //! nothing comes back to the loop here, which draws for it or, when all queues are empty, waits on the server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
+use super::capsule::Serving;
 use super::engine::Engine;
 use super::hands::{Fetched, Slot};
 use super::outage::PAUSE;
@@ -22,100 +25,135 @@ const ROUND: Duration = Duration::from_millis(50);
 /// The longest time without a sign of life.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Keeps every slot at work until the process is quiet. Jobs run as tasks of `jobs`.
+/// Keeps every slot at work until the process is quiet: a loop for each capsule. Jobs run as tasks of `jobs`.
 pub(super) async fn run(engine: Arc<Engine>, jobs: TaskTracker) {
-    let mut waits = Waits::default();
-    while !engine.quiet.is_cancelled() {
-        engine.observer.turn("fetch");
-        match turn(&engine, &jobs, &mut waits).await {
-            Ok(()) => engine.outage.worked(),
-            Err(error) => {
-                lost(&engine, &error);
+    let mut loops = JoinSet::new();
+    let turned: Arc<[AtomicBool]> = engine.capsules.iter().map(|_| AtomicBool::new(false)).collect();
+    for (number, capsule) in engine.capsules.iter().enumerate() {
+        let (engine, capsule, turned) = (Arc::clone(&engine), Arc::clone(capsule), Arc::clone(&turned));
+        let fetching = Fetching { engine, capsule, jobs: jobs.clone() };
+        loops.spawn(async move { fetching.serve(|| turned_all(&turned, number)).await });
+    }
+    while loops.join_next().await.is_some() {}
+    engine.observer.ended("fetch");
+}
+
+/// Notes that one loop went round; `true` once each has since that was last so. One that hangs is not to be hidden by
+/// the others.
+fn turned_all(turned: &[AtomicBool], number: usize) -> bool {
+    turned[number].store(true, Ordering::Relaxed);
+    let all = turned.iter().all(|turned| turned.load(Ordering::Relaxed));
+    if all {
+        turned.iter().for_each(|turned| turned.store(false, Ordering::Relaxed));
+    }
+    all
+}
+
+/// What fetches for one capsule.
+struct Fetching {
+    engine: Arc<Engine>,
+    capsule: Arc<Serving>,
+    jobs: TaskTracker,
+}
+
+impl Fetching {
+    async fn serve(&self, all_turned: impl Fn() -> bool) {
+        let engine = &self.engine;
+        let mut waits = Waits::default();
+        while !engine.quiet.is_cancelled() {
+            if all_turned() {
+                engine.observer.turn("fetch");
+            }
+            if let Err(error) = self.turn(&mut waits).await {
+                lost(engine, &error);
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     () = engine.quiet.cancelled() => {}
                 }
             }
         }
+        waits.end(engine).await;
     }
-    waits.end(&engine).await;
-    engine.observer.ended("fetch");
-}
 
-/// One decision: what to do with a free slot, or how to wait for one.
-async fn turn(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits) -> Result<(), RedisError> {
-    engine.lease.ensure().await?;
-    let slot = if let Some(slot) = engine.hands.free_slot() {
-        slot
-    } else {
-        // Slots that wait at one queue are missing at another.
-        waits.unblock(engine).await;
-        tokio::select! {
-            slot = engine.hands.slot() => match slot { Some(slot) => slot, None => return Ok(()) },
-            arrival = waits.next() => return accept(engine, jobs, arrival),
-            () = engine.quiet.cancelled() => return Ok(()),
-            () = tokio::time::sleep(TURN) => return Ok(()),
-        }
-    };
-    match draw(engine).await? {
-        Some(fetched) => {
-            start(engine, jobs, slot, fetched);
-            Ok(())
-        }
-        None => idle(engine, jobs, waits, slot).await,
-    }
-}
-
-/// All queues were empty a moment ago, or we have become quiet.
-async fn idle(engine: &Arc<Engine>, jobs: &TaskTracker, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
-    if engine.quiet.is_cancelled() {
-        return Ok(());
-    }
-    let now = Instant::now();
-    let queues = &engine.settings.queues;
-    let open: Vec<&Arc<str>> = queues.names().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
-    let next_look = queues.names().filter_map(|queue| engine.foreign.next_look(queue)).min();
-    let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
-    if engine.hands.free() + 1 + waits.len() >= open.len() {
-        let mut slot = Some(slot);
-        for queue in open {
-            if !waits.watch(queue)
-                && let Some(slot) = slot.take().or_else(|| engine.hands.free_slot())
-            {
-                waits.park(engine, queue, slot).await?;
+    /// One decision: what to do with a free slot, or how to wait for one.
+    async fn turn(&self, waits: &mut Waits) -> Result<(), RedisError> {
+        let (engine, slots) = (&self.engine, &self.capsule.slots);
+        engine.lease.ensure().await?;
+        let slot = if let Some(slot) = slots.next_free() {
+            slot
+        } else {
+            // Slots that wait at one queue are missing at another.
+            waits.unblock(engine).await;
+            tokio::select! {
+                slot = slots.next() => match slot { Some(slot) => slot, None => return Ok(()) },
+                arrival = waits.next() => return self.accept(arrival),
+                () = engine.quiet.cancelled() => return Ok(()),
+                () = tokio::time::sleep(TURN) => return Ok(()),
             }
+        };
+        match draw(engine, &self.capsule).await? {
+            Some(fetched) => {
+                self.start(slot, fetched);
+                Ok(())
+            }
+            None => self.idle(waits, slot).await,
         }
-    } else {
-        drop(slot);
-        waits.unblock(engine).await;
-        longest = longest.min(ROUND);
     }
-    tokio::select! {
-        arrival = waits.next() => accept(engine, jobs, arrival),
-        () = engine.quiet.cancelled() => Ok(()),
-        () = tokio::time::sleep(longest) => Ok(()),
-    }
-}
 
-/// A blocking wait has ended.
-fn accept(
-    engine: &Arc<Engine>,
-    jobs: &TaskTracker,
-    arrival: Result<Option<(Slot, Fetched)>, RedisError>,
-) -> Result<(), RedisError> {
-    if let Some((slot, fetched)) = arrival? {
-        start(engine, jobs, slot, fetched);
+    /// All queues were empty a moment ago, or we have become quiet.
+    async fn idle(&self, waits: &mut Waits, slot: Slot) -> Result<(), RedisError> {
+        let engine = &self.engine;
+        if engine.quiet.is_cancelled() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let Serving { queues, slots } = &*self.capsule;
+        let mut pauses = engine.paused.changes();
+        waits.unblock_at(engine, |queue| engine.paused.holds(queue)).await;
+        let running = || queues.names().filter(|queue| !engine.paused.holds(queue));
+        let open: Vec<&Arc<str>> = running().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
+        let next_look = running().filter_map(|queue| engine.foreign.next_look(queue)).min();
+        let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
+        if slots.free() + 1 + waits.len() >= open.len() {
+            let mut slot = Some(slot);
+            for queue in open {
+                if !waits.watch(queue)
+                    && let Some(slot) = slot.take().or_else(|| slots.next_free())
+                {
+                    waits.park(engine, queue, slot).await?;
+                }
+            }
+        } else {
+            drop(slot);
+            waits.unblock(engine).await;
+            longest = longest.min(ROUND);
+        }
+        tokio::select! {
+            arrival = waits.next() => self.accept(arrival),
+            () = engine.quiet.cancelled() => Ok(()),
+            _ = pauses.changed() => Ok(()),
+            () = tokio::time::sleep(longest) => Ok(()),
+        }
     }
-    Ok(())
-}
 
-fn start(engine: &Arc<Engine>, jobs: &TaskTracker, slot: Slot, fetched: Fetched) {
-    slot.hold(fetched.clone());
-    let engine = Arc::clone(engine);
-    jobs.spawn(async move {
-        let ended = engine.ended.clone();
-        ended.run_until_cancelled(processor::work(engine, slot, fetched)).await
-    });
+    /// A blocking wait has ended.
+    fn accept(&self, arrival: Result<Option<(Slot, Fetched)>, RedisError>) -> Result<(), RedisError> {
+        let arrival = arrival?;
+        self.engine.outage.worked();
+        if let Some((slot, fetched)) = arrival {
+            self.start(slot, fetched);
+        }
+        Ok(())
+    }
+
+    fn start(&self, slot: Slot, fetched: Fetched) {
+        slot.hold(fetched.clone());
+        let (engine, capsule) = (Arc::clone(&self.engine), Arc::clone(&self.capsule));
+        self.jobs.spawn(async move {
+            let ended = engine.ended.clone();
+            ended.run_until_cancelled(processor::work(engine, capsule, slot, fetched)).await
+        });
+    }
 }
 
 /// A fetch got no reply; it may have moved a job all the same.
@@ -125,17 +163,18 @@ pub(super) fn lost(engine: &Engine, error: &RedisError) {
 }
 
 /// Takes the next job from the first queue that has one, in the order of one draw.
-pub(super) async fn draw(engine: &Engine) -> Result<Option<Fetched>, RedisError> {
-    draw_from(engine, &order(engine)).await
+async fn draw(engine: &Engine, capsule: &Serving) -> Result<Option<Fetched>, RedisError> {
+    draw_from(engine, &order(engine, capsule)).await
 }
 
 /// Acknowledges a job that is over and draws the next: one round trip if the first queue drawn has one. Also tells
 /// whether the job still lay in our list.
 pub(super) async fn acknowledge_and_draw(
     engine: &Engine,
+    capsule: &Serving,
     over: &Fetched,
 ) -> Result<(bool, Option<Fetched>), RedisError> {
-    let order = order(engine);
+    let order = order(engine, capsule);
     let (first, others) = match order.split_first() {
         Some((first, others)) if engine.foreign.next_look(first).is_none() => (first, others),
         _ => return Ok((engine.settle(over, &Settlement::Over).await?, draw_or_lose(engine, &order).await)),
@@ -152,8 +191,8 @@ pub(super) async fn acknowledge_and_draw(
 }
 
 /// Draws for a slot that has just settled its job: an error now concerns the fetch alone.
-pub(super) async fn draw_next(engine: &Engine) -> Option<Fetched> {
-    draw_or_lose(engine, &order(engine)).await
+pub(super) async fn draw_next(engine: &Engine, capsule: &Serving) -> Option<Fetched> {
+    draw_or_lose(engine, &order(engine, capsule)).await
 }
 
 async fn draw_or_lose(engine: &Engine, order: &[&Arc<str>]) -> Option<Fetched> {
@@ -181,16 +220,18 @@ pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Optio
     let mut command = redis::cmd("RPOPLPUSH");
     command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
+    engine.outage.worked();
     Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }
 
 /// The queues to draw from now: none if nothing may be fetched.
-fn order(engine: &Engine) -> Vec<&Arc<str>> {
+fn order<'c>(engine: &Engine, capsule: &'c Serving) -> Vec<&'c Arc<str>> {
     if engine.quiet.is_cancelled() || !engine.lease.is_fresh() {
         return Vec::new();
     }
-    let mut order = engine.settings.queues.draw();
+    let mut order = capsule.queues.draw();
     let now = Instant::now();
+    order.retain(|queue| !engine.paused.holds(queue));
     order.retain(|queue| engine.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

@@ -1,4 +1,5 @@
-//! The jobs in hand: never more than there are slots, and all of them known at any moment.
+//! The jobs in hand: never more than there are slots, and all of them known at any moment. Each capsule has slots of
+//! its own; they are numbered through, so that no two of a process have the same name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,6 @@ pub(super) struct Held {
 
 /// All slots of the process and what each holds.
 pub(super) struct Hands {
-    permits: Arc<Semaphore>,
     slots: Mutex<Vec<SlotState>>,
 }
 
@@ -40,26 +40,15 @@ enum SlotState {
 }
 
 impl Hands {
+    /// Hands for so many jobs.
     pub(super) fn new(concurrency: usize) -> Arc<Self> {
         let slots = std::iter::repeat_with(|| SlotState::Free).take(concurrency).collect();
-        Arc::new(Self { permits: Arc::new(Semaphore::new(concurrency)), slots: Mutex::new(slots) })
+        Arc::new(Self { slots: Mutex::new(slots) })
     }
 
-    /// A free slot, as soon as there is one. Never `None`: the semaphore is not closed.
-    pub(super) async fn slot(self: &Arc<Self>) -> Option<Slot> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
-        self.claim(permit)
-    }
-
-    /// A free slot, if there is one now.
-    pub(super) fn free_slot(self: &Arc<Self>) -> Option<Slot> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        self.claim(permit)
-    }
-
-    /// Slots that nobody has taken.
-    pub(super) fn free(&self) -> usize {
-        self.permits.available_permits()
+    /// A share of the slots. The shares of all capsules together are as many as there are.
+    pub(super) fn share(self: &Arc<Self>, concurrency: usize) -> Slots {
+        Slots { hands: Arc::clone(self), permits: Arc::new(Semaphore::new(concurrency)) }
     }
 
     /// How many jobs are running.
@@ -92,16 +81,41 @@ impl Hands {
         texts
     }
 
-    fn claim(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Option<Slot> {
-        let mut slots = self.lock();
+    fn lock(&self) -> MutexGuard<'_, Vec<SlotState>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The slots of one capsule.
+pub(super) struct Slots {
+    hands: Arc<Hands>,
+    permits: Arc<Semaphore>,
+}
+
+impl Slots {
+    /// A free slot, as soon as there is one. Never `None`: the semaphore is not closed.
+    pub(super) async fn next(&self) -> Option<Slot> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        self.claim(permit)
+    }
+
+    /// A free slot, if there is one now.
+    pub(super) fn next_free(&self) -> Option<Slot> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        self.claim(permit)
+    }
+
+    /// Slots that nobody has taken.
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
+    fn claim(&self, permit: OwnedSemaphorePermit) -> Option<Slot> {
+        let mut slots = self.hands.lock();
         let number = slots.iter().position(|state| matches!(state, SlotState::Free))?;
         slots[number] = SlotState::Empty;
         drop(slots);
-        Some(Slot { hands: Arc::clone(self), number, _permit: permit })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<SlotState>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(Slot { hands: Arc::clone(&self.hands), number, _permit: permit })
     }
 }
 
@@ -134,18 +148,34 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
+    fn job(text: &'static str) -> Fetched {
+        Fetched { queue: "q".into(), bytes: Bytes::from_static(text.as_bytes()) }
+    }
+
     #[tokio::test]
     async fn there_are_never_more_jobs_in_hand_than_slots() {
         let hands = Hands::new(2);
-        let one = hands.slot().await.unwrap();
-        one.hold(Fetched { queue: "q".into(), bytes: Bytes::from_static(b"{}") });
-        let other = hands.free_slot().unwrap();
-        other.hold(Fetched { queue: "q".into(), bytes: Bytes::from_static(b"{}") });
-        assert!(hands.free_slot().is_none());
+        let slots = hands.share(2);
+        let one = slots.next().await.unwrap();
+        one.hold(job("{}"));
+        let other = slots.next_free().unwrap();
+        other.hold(job("{}"));
+        assert!(slots.next_free().is_none());
         assert_eq!((hands.busy(), hands.texts("q")[&b"{}"[..]], hands.texts("p").len()), (2, 2, 0));
-        assert_eq!(hands.held().iter().map(|held| held.slot.as_str()).collect::<Vec<_>>(), ["slot0", "slot1"]);
         drop(one);
         other.let_go();
-        assert_eq!((hands.busy(), hands.free()), (0, 1));
+        assert_eq!((hands.busy(), slots.free()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn capsules_share_no_slot_and_no_name_of_one() {
+        let hands = Hands::new(3);
+        let (two, one) = (hands.share(2), hands.share(1));
+        let held: Vec<Slot> = [two.next_free(), one.next_free(), two.next_free()].into_iter().flatten().collect();
+        assert!(held.len() == 3 && two.next_free().is_none() && one.next_free().is_none());
+        held.iter().for_each(|slot| slot.hold(job("{}")));
+        assert_eq!(hands.held().iter().map(|held| held.slot.as_str()).collect::<Vec<_>>(), ["slot0", "slot1", "slot2"]);
+        drop(held);
+        assert_eq!((two.free(), one.free()), (2, 1));
     }
 }

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use redis::Pipeline;
 use serde_json::{Value, json};
 
+use super::capsule::Capsule;
 use super::clock;
 use super::engine::Engine;
 use super::latency;
 use super::payload::Payload;
 use super::processes::OUR_LABEL;
+use super::queues::QueueSet;
 use crate::connections::RedisError;
 
 /// How long an entry outlives its process, in seconds.
@@ -62,7 +64,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
         .cmd("HMSET")
         .arg(keys.entry(identity))
         .arg(&[("info", info)])
-        .arg(&[("busy", engine.hands.busy()), ("concurrency", engine.settings.concurrency)])
+        .arg(&[("busy", engine.hands.busy()), ("concurrency", engine.settings.concurrency())])
         .arg(&[("beat", clock::now())])
         .arg(&[("rtt_us", rtt_us), ("rss", resident_kib())])
         .arg(&[("quiet", if engine.quiet.is_cancelled() { "true" } else { "false" })])
@@ -96,9 +98,12 @@ fn busy_keys(engine: &Engine) -> Vec<String> {
 /// The union of what all versions write: each reader takes what it knows.
 fn info(engine: &Engine, started_at: f64) -> Value {
     let settings = &engine.settings;
-    let queues: Vec<&str> = settings.queues.names().map(|queue| &**queue).collect();
-    let weights: serde_json::Map<String, Value> =
-        settings.queues.weights().map(|(queue, weight)| (queue.to_owned(), weight.into())).collect();
+    let queues: Vec<&str> = settings.queues().into_iter().map(|queue| &**queue).collect();
+    let weights = |queues: &QueueSet| Value::from_iter(queues.weights().map(|(queue, weight)| (queue, weight)));
+    let capsule = |capsule: &Capsule| {
+        let Capsule { name, concurrency, queues } = capsule;
+        (name.clone(), json!({ "concurrency": concurrency, "mode": queues.mode(), "weights": weights(queues) }))
+    };
     let mut labels = vec![OUR_LABEL.to_owned(), concat!("sidemirror-", env!("CARGO_PKG_VERSION")).to_owned()];
     labels.extend_from_slice(&settings.labels);
     json!({
@@ -106,12 +111,10 @@ fn info(engine: &Engine, started_at: f64) -> Value {
         "started_at": started_at,
         "pid": std::process::id(),
         "tag": settings.tag,
-        "concurrency": settings.concurrency,
-        "capsules": {
-            "default": { "concurrency": settings.concurrency, "mode": settings.queues.mode(), "weights": weights }
-        },
+        "concurrency": settings.concurrency(),
+        "capsules": Value::from_iter(settings.capsules.iter().map(capsule)),
         "queues": queues,
-        "weights": [weights],
+        "weights": settings.capsules.iter().map(|capsule| weights(&capsule.queues)).collect::<Vec<_>>(),
         "labels": labels,
         "identity": engine.identity.as_str(),
         "version": settings.profile.version(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::active_job;
 use super::clock;
 use super::payload::Payload;
 
@@ -20,12 +21,12 @@ pub struct Job {
 
 impl Job {
     pub(super) fn new(payload: Payload, queue: &str, token: CancellationToken) -> Self {
-        let class = payload.get("class").unwrap_or_default();
+        let class = class_of(&payload).unwrap_or_default();
         let jid = payload.get("jid").unwrap_or_default();
         Self { payload, queue: queue.to_owned(), class, jid, token }
     }
 
-    /// The Ruby class the job is for; empty when the payload names none.
+    /// The Ruby class the job is for, with ActiveJob the one inside the wrapper; empty when the payload names none.
     pub fn class(&self) -> &str {
         &self.class
     }
@@ -40,14 +41,16 @@ impl Job {
         &self.queue
     }
 
-    /// The arguments.
+    /// The arguments. Those of an ActiveJob are the ones inside the wrapper; a record of the database is its id.
     ///
     /// # Errors
     /// A [`JobFailure`] when they are missing, no array, or hold a text that is not Unicode.
     pub fn args(&self) -> Result<Vec<Value>, JobFailure> {
-        self.payload
+        let args: Vec<Value> = self
+            .payload
             .get("args")
-            .ok_or_else(|| JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read"))
+            .ok_or_else(|| JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read"))?;
+        if is_wrapped(&self.payload) { active_job::arguments(&args) } else { Ok(args) }
     }
 
     /// How often the job has been retried: `None` on the first execution, 0 on the first retry.
@@ -76,6 +79,15 @@ impl Job {
     }
 }
 
+/// The class that a job is for: of a wrapper, the one inside.
+pub(super) fn class_of(payload: &Payload) -> Option<String> {
+    if is_wrapped(payload) { active_job::class_of(payload) } else { payload.get("class") }
+}
+
+fn is_wrapped(payload: &Payload) -> bool {
+    payload.get::<String>("class").is_some_and(|class| active_job::is_wrapper(&class))
+}
+
 /// How long a job has been waiting for this moment.
 pub(super) fn latency(payload: &Payload) -> Option<Duration> {
     let waiting = payload.get::<Value>("enqueued_at").or_else(|| payload.get("created_at"))?;
@@ -87,7 +99,16 @@ pub(super) fn latency(payload: &Payload) -> Option<Duration> {
 pub enum NotDone {
     /// It failed. What follows (a retry, the dead set, nothing) is for the job's options to say.
     Failed(JobFailure),
-    /// It could not be done now, and that is nobody's failure: it is put off, unchanged, for this long.
+    /// It failed, and if its options let it be retried, then after this time (and Sidekiq's random addition to it)
+    /// instead of the time that grows with each failure. Zero means the usual time.
+    Again(JobFailure, Duration),
+    /// It failed and would fail again: no retry, but the dead set at once. A job that is never to be retried, or never
+    /// to lie in the dead set, is gone, as it would be when exhausted.
+    Kill(JobFailure),
+    /// It failed, nothing follows, and it is gone whatever its options say. It counts as a failure all the same.
+    Discard(JobFailure),
+    /// It could not be done now, and that is nobody's failure: it is put off for this long. Every field stays as it
+    /// is, the count of retries among them, and no counter moves.
     Later(Duration),
     /// It was broken off: it goes back to its queue, unchanged, as the next to be run.
     Interrupted,
@@ -139,6 +160,18 @@ mod tests {
         assert_eq!(job.args().unwrap(), [serde_json::json!(1), serde_json::json!({"b": 2.0})]);
         assert_eq!(job.retry_count(), Some(3));
         assert!(job.latency().unwrap() > Duration::from_secs(1_000_000_000));
+    }
+
+    #[test]
+    fn an_active_job_is_what_is_inside_its_wrapper() {
+        for wrapper in ["ActiveJob::QueueAdapters::SidekiqAdapter::JobWrapper", "::Sidekiq::ActiveJob::Wrapper"] {
+            let args = r#"[{"job_class":"Inner","arguments":[{"_aj_globalid":"gid://forge/Project/42"}]}]"#;
+            for wrapped in [r#","wrapped":"Inner""#, r#","wrapped":null"#, ""] {
+                let job = job(&format!(r#"{{"class":"{wrapper}"{wrapped},"args":{args}}}"#));
+                assert_eq!((job.class(), job.args().unwrap()), ("Inner", vec![serde_json::json!(42)]));
+            }
+        }
+        assert_eq!(job(r#"{"class":"A","wrapped":"B","args":[1]}"#).class(), "A");
     }
 
     #[test]

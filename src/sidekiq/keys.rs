@@ -36,6 +36,11 @@ impl Keys {
         self.named("queues")
     }
 
+    /// The set of the names of queues that nobody is to take jobs from.
+    pub(super) fn paused(&self) -> String {
+        self.named("paused")
+    }
+
     /// Jobs that wait for a time.
     pub(super) fn schedule(&self) -> String {
         self.named("schedule")

@@ -10,7 +10,7 @@ use crate::connections::{Redis, RedisError};
 
 /// Looks at the next job of every queue and tells the observer.
 pub(super) async fn measure(engine: &Engine) -> Result<(), RedisError> {
-    let queues: Vec<&str> = engine.settings.queues.names().map(|queue| &**queue).collect();
+    let queues: Vec<&str> = engine.settings.queues().into_iter().map(|queue| &**queue).collect();
     for (queue, latency) in queues.iter().zip(of(&engine.redis, &engine.settings.keys, &queues).await?) {
         engine.observer.queue_latency(queue, latency);
     }

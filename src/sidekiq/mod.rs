@@ -3,7 +3,7 @@
 //! # The life of a job
 //!
 //! A [`Client`] (ours or Ruby's) writes a [`Payload`] and pushes it to the left of `queue:<name>`. A free slot of a
-//! [`Process`] fetches it (`fetch`, `waits`): one atomic step takes it from the right end into our working list,
+//! [`Capsule`] fetches it (`fetch`, `waits`): one atomic step takes it from the right end into our working list,
 //! so that it is in Redis at every moment, whatever happens to us. From then on it is in hand (`hands`).
 //!
 //! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
@@ -25,6 +25,9 @@
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
 //! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
 
+mod active_job;
+mod backtrace;
+mod capsule;
 mod client;
 mod clock;
 mod dead;
@@ -42,6 +45,7 @@ mod latency;
 mod lease;
 mod observer;
 mod outage;
+mod paused;
 mod payload;
 mod perform;
 mod poller;
@@ -60,6 +64,7 @@ mod stats;
 mod waits;
 mod when;
 
+pub use capsule::Capsule;
 pub use client::{Client, NewJob};
 pub use detection::{Detection, Evidence, by_processes, detect};
 pub use identity::Identity;
@@ -69,7 +74,7 @@ pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
-pub use profile::{Profile, UnknownProfile};
+pub use profile::{Profile, TimeLimit, UnknownProfile};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
 pub use when::When;

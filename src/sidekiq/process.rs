@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::observer::Observer;
 use super::perform::Registry;
 use super::settings::Settings;
-use super::{clock, fetch, heartbeat, lease, poller, reconcile, rescue};
+use super::{clock, fetch, heartbeat, lease, paused, poller, reconcile, rescue};
 use crate::connections::{Redis, RedisError};
 
 /// So long before the deadline the jobs still running are returned.
@@ -48,10 +48,13 @@ impl Process {
     ) -> Result<Self, RedisError> {
         let engine = Engine::new(identity, settings, redis, registry, observer);
         engine.lease.ensure().await?;
+        // Before the first fetch: a paused queue stays paused over a restart.
+        paused::look(&engine).await?;
         let process = Self { engine, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
         let started_at = clock::now();
         process.run(move |engine| async move { heartbeat::run(&engine, started_at).await });
         process.run(|engine| async move { lease::keep(&engine).await });
+        process.run(|engine| async move { paused::run(&engine).await });
         process.run(|engine| async move { reconcile::run(&engine).await });
         process.run(|engine| async move { rescue::run(&engine).await });
         if process.engine.settings.poller.enabled {

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 
 use tracing::{Instrument as _, Span};
 
+use super::capsule::Serving;
 use super::clock;
 use super::dead;
 use super::engine::Engine;
@@ -18,11 +19,11 @@ use super::observer::{JobReport, Outcome};
 use super::outage::PAUSE;
 use super::payload::Payload;
 use super::perform::Perform;
-use super::retry;
+use super::retry::{self, Wish};
 use super::settle::Settlement;
 
-/// Works with this slot, beginning with this job.
-pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
+/// Works with this slot of a capsule, beginning with this job.
+pub(super) async fn work(engine: Arc<Engine>, capsule: Arc<Serving>, slot: Slot, first: Fetched) {
     let mut next = Some(first);
     while let Some(fetched) = next {
         slot.hold(fetched.clone());
@@ -31,20 +32,20 @@ pub(super) async fn work(engine: Arc<Engine>, slot: Slot, first: Fetched) {
             settle_at_last(&engine, &fetched, &Settlement::Next).await;
             break;
         }
-        next = run(&engine, &fetched).await;
+        next = run(&engine, &capsule, &fetched).await;
     }
     slot.let_go();
 }
 
 /// Runs one job and sees it out of the working list. Gives the next, if one was drawn on the way.
-async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
+async fn run(engine: &Engine, capsule: &Serving, fetched: &Fetched) -> Option<Fetched> {
     let started = Instant::now();
     let payload = match Payload::parse(fetched.bytes.clone()) {
         Ok(payload) => payload,
         Err(malformed) => {
             tracing::warn!(queue = %fetched.queue, "{malformed}: moved to the dead set");
             let settlement = Settlement::Dead(dead::legible(&fetched.bytes));
-            let (outcome, next) = conclude(engine, fetched, settlement, Outcome::Malformed).await;
+            let (outcome, next) = conclude(engine, capsule, fetched, settlement, Outcome::Malformed).await;
             let duration = started.elapsed();
             let report = JobReport { class: "", queue: &fetched.queue, jid: "", outcome, duration, latency: None };
             engine.observer.job_finished(&report);
@@ -55,7 +56,7 @@ async fn run(engine: &Engine, fetched: &Fetched) -> Option<Fetched> {
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
     let work = engine.registry.find(job.class());
     let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
-    settle_by_class(engine, fetched, &job, work).instrument(span).await
+    settle_by_class(engine, capsule, fetched, &job, work).instrument(span).await
 }
 
 /// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
@@ -67,6 +68,7 @@ fn span(job: &Job, subject: Option<&str>) -> Span {
 /// Runs a job if its class is ours, and leaves it to others if not.
 async fn settle_by_class(
     engine: &Engine,
+    capsule: &Serving,
     fetched: &Fetched,
     job: &Job,
     work: Option<&Arc<dyn Perform>>,
@@ -78,7 +80,7 @@ async fn settle_by_class(
         None => foreign(engine, fetched, job).await,
     };
     let ran = started.elapsed();
-    let (outcome, next) = conclude(engine, fetched, settlement, outcome).await;
+    let (outcome, next) = conclude(engine, capsule, fetched, settlement, outcome).await;
     match (work, outcome) {
         (Some(_), Outcome::Done) => engine.execution_metrics.count(job.payload(), Some(ran)),
         (Some(_), Outcome::Failed) => engine.execution_metrics.count(job.payload(), None),
@@ -109,7 +111,10 @@ async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement,
         Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
         Err(NotDone::Later(wait)) => (put_off(job, clock::now() + wait.as_secs_f64()), Outcome::PutOff),
-        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure), Outcome::Failed),
+        Err(NotDone::Failed(failure)) => (failed(engine, job, &failure, Wish::None), Outcome::Failed),
+        Err(NotDone::Again(failure, wait)) => (failed(engine, job, &failure, Wish::After(wait)), Outcome::Failed),
+        Err(NotDone::Kill(failure)) => (failed(engine, job, &failure, Wish::Death), Outcome::Failed),
+        Err(NotDone::Discard(failure)) => (failed(engine, job, &failure, Wish::Discard), Outcome::Failed),
     }
 }
 
@@ -134,7 +139,7 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
             }
             Ok(false) => {
                 let failure = JobFailure::new("NameError", format!("uninitialized constant {}", job.class()));
-                return (failed(engine, job, &failure), Outcome::Failed);
+                return (failed(engine, job, &failure, Wish::None), Outcome::Failed);
             }
             Err(_) if engine.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
             Err(error) => {
@@ -145,29 +150,30 @@ async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, 
     }
 }
 
-fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
+fn failed(engine: &Engine, job: &Job, failure: &JobFailure, wish: Wish) -> Settlement {
     tracing::warn!("{}", brief(&failure.to_string()));
-    retry::after_failure(job.payload(), job.queue(), failure, &engine.settings, clock::now())
+    retry::after_failure(job.payload(), job.queue(), failure, wish, &engine.settings, clock::now())
 }
 
 /// Settles a job, however long Redis is away, and counts it. Gives the outcome as it turned out, and the next job.
 async fn conclude(
     engine: &Engine,
+    capsule: &Serving,
     fetched: &Fetched,
     settlement: Settlement,
     outcome: Outcome,
 ) -> (Outcome, Option<Fetched>) {
     let (lay_there, next) = if let Settlement::Over = settlement {
-        match fetch::acknowledge_and_draw(engine, fetched).await {
+        match fetch::acknowledge_and_draw(engine, capsule, fetched).await {
             Ok(answer) => answer,
             Err(error) => {
                 fetch::lost(engine, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
-                (settle_at_last(engine, fetched, &settlement).await || !error.is_refusal(), None)
+                (settle_at_last(engine, fetched, &settlement).await || error.is_outage(), None)
             }
         }
     } else {
-        (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine).await)
+        (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine, capsule).await)
     };
     let outcome = match outcome {
         Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {

@@ -77,6 +77,15 @@ impl Profile {
         seconds as f64
     }
 
+    /// What the field `retry_for` (seconds since the first failure) means to this version.
+    pub fn time_limit(self) -> TimeLimit {
+        match self {
+            Self::V6_4 | Self::V6_5 => TimeLimit::Unknown,
+            Self::V7 => TimeLimit::Further,
+            Self::V8 => TimeLimit::Instead,
+        }
+    }
+
     /// The version that our entry among the processes carries, so that the dashboard finds nothing odd.
     pub fn version(self) -> &'static str {
         match self {
@@ -86,6 +95,17 @@ impl Profile {
             Self::V8 => "8.1.7",
         }
     }
+}
+
+/// What a limit in time does beside the number of retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// Nothing.
+    Unknown,
+    /// A job dies by whichever is reached first.
+    Further,
+    /// Only the time counts.
+    Instead,
 }
 
 impl FromStr for Profile {
@@ -127,6 +147,13 @@ mod tests {
         assert_eq!(Profile::V6_4.timestamp(1_700_000_000.0).to_string(), "1700000000.0");
         assert_eq!(Profile::V7.timestamp(1_700_000_000.25).to_string(), "1700000000.25");
         assert_eq!(Profile::V8.timestamp(1_700_000_000.25).to_string(), "1700000000250");
+    }
+
+    #[test]
+    fn only_eight_draws_any_second_of_the_jitter() {
+        let whole_rounds = |profile: Profile| (0..1000).all(|_| profile.jitter(2) % 3.0 == 0.0);
+        assert!(whole_rounds(Profile::V6_4) && whole_rounds(Profile::V6_5) && whole_rounds(Profile::V7));
+        assert!(!whole_rounds(Profile::V8));
     }
 
     #[test]

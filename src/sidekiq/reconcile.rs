@@ -66,7 +66,7 @@ async fn return_jobs(engine: &Engine, queue: Arc<str>, bytes: &Bytes, count: usi
 /// Gives back everything that lies in our lists, in hand or not. Only for the end, when nothing is fetched any more.
 pub(super) async fn return_all(engine: &Engine) -> Result<u64, RedisError> {
     let mut returned = 0;
-    for queue in engine.settings.queues.names() {
+    for queue in engine.settings.queues() {
         for bytes in list(engine, queue).await? {
             let fetched = Fetched { queue: Arc::clone(queue), bytes };
             returned += u64::from(engine.settle(&fetched, &Settlement::Next).await?);
@@ -77,7 +77,7 @@ pub(super) async fn return_all(engine: &Engine) -> Result<u64, RedisError> {
 
 async fn look(engine: &Engine) -> Result<Unaccounted, RedisError> {
     let mut unaccounted = Unaccounted::new();
-    for queue in engine.settings.queues.names() {
+    for queue in engine.settings.queues() {
         let listed = list(engine, queue).await?;
         // After the list: a job that came meanwhile is in hand and not in the list, which is no difference.
         let mut in_hand = engine.hands.texts(queue);

@@ -1,7 +1,10 @@
 //! What a process is told before it starts.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::capsule::Capsule;
 use super::keys::Keys;
 use super::profile::Profile;
 use super::queues::QueueSet;
@@ -9,10 +12,9 @@ use super::queues::QueueSet;
 /// The settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How many jobs run at once; at least 1.
-    pub concurrency: usize,
-    /// Which queues are served.
-    pub queues: QueueSet,
+    /// Which queues are served, and how many jobs of them run at once. There is at least one capsule, and no two
+    /// have the same name.
+    pub capsules: Vec<Capsule>,
     /// How long the jobs in hand may go on once the process is asked to stop.
     pub timeout: Duration,
     /// Retries of a job that does not name a number itself.
@@ -35,11 +37,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Sidekiq's defaults for these queues: 25 seconds to stop, 25 retries.
+    /// Sidekiq's defaults for one capsule with these queues: 25 seconds to stop, 25 retries.
     pub fn new(concurrency: usize, queues: QueueSet, profile: Profile) -> Self {
+        let default = Capsule { name: Capsule::DEFAULT.to_owned(), concurrency: concurrency.max(1), queues };
         Self {
-            concurrency: concurrency.max(1),
-            queues,
+            capsules: vec![default],
             timeout: Duration::from_secs(25),
             max_retries: 25,
             labels: Vec::new(),
@@ -50,6 +52,23 @@ impl Settings {
             dead: DeadSettings::default(),
             foreign_grace: Duration::from_mins(2),
         }
+    }
+
+    /// How many jobs run at once, in all capsules together.
+    pub fn concurrency(&self) -> usize {
+        self.capsules.iter().map(|capsule| capsule.concurrency).sum()
+    }
+
+    /// The queues of all capsules, each once.
+    pub fn queues(&self) -> Vec<&Arc<str>> {
+        let mut seen = HashSet::new();
+        let all = self.capsules.iter().flat_map(|capsule| capsule.queues.names());
+        all.filter(|queue| seen.insert(Arc::clone(queue))).collect()
+    }
+
+    /// The queue named first: where a process puts jobs of its own.
+    pub fn first_queue(&self) -> &str {
+        self.capsules.first().map_or(Capsule::DEFAULT, |capsule| capsule.queues.first())
     }
 }
 

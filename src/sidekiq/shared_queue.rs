@@ -7,6 +7,7 @@ use redis::Script;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::Fetched;
+use super::job;
 use super::payload::Payload;
 use crate::connections::RedisError;
 
@@ -47,6 +48,6 @@ pub(super) async fn pick(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fet
 }
 
 fn is_ours(engine: &Engine, bytes: &[u8]) -> bool {
-    let class = Payload::parse(bytes.to_vec()).ok().and_then(|payload| payload.get::<String>("class"));
+    let class = Payload::parse(bytes.to_vec()).ok().and_then(|payload| job::class_of(&payload));
     class.is_some_and(|class| engine.registry.find(&class).is_some())
 }

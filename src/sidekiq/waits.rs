@@ -51,8 +51,8 @@ impl Waits {
     /// Waits at a queue with this slot.
     pub(super) async fn park(&mut self, engine: &Arc<Engine>, queue: &Arc<str>, slot: Slot) -> Result<(), RedisError> {
         let line = match self.lines.remove(queue) {
-            Some(line) => line,
-            None => open(engine).await?,
+            Some(line) if !line.connection.is_outdated() => line,
+            _ => open(engine).await?,
         };
         self.watched.insert(Arc::clone(queue), line.client);
         self.tasks.spawn(wait(Arc::clone(engine), Arc::clone(queue), slot, line));
@@ -78,9 +78,15 @@ impl Waits {
         }
     }
 
-    /// Ends all waits early. They are not simply dropped: a reply under way may hold a job.
+    /// Ends all waits early.
     pub(super) async fn unblock(&self, engine: &Engine) {
-        let waiting: Vec<i64> = self.watched.values().flatten().copied().collect();
+        self.unblock_at(engine, |_| true).await;
+    }
+
+    /// Ends the waits at these queues early. They are not simply dropped: a reply under way may hold a job.
+    pub(super) async fn unblock_at(&self, engine: &Engine, is_meant: impl Fn(&str) -> bool) {
+        let meant = self.watched.iter().filter(|(queue, _)| is_meant(queue));
+        let waiting: Vec<i64> = meant.filter_map(|(_, client)| *client).collect();
         if waiting.is_empty() {
             return;
         }

@@ -58,7 +58,7 @@ fn run(config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
 /// A mistake: what it is called, top-level lines, lines of the `mirror` section, flags, variables.
 type Mistake<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
-const MISTAKES: [Mistake<'static>; 24] = [
+const MISTAKES: [Mistake<'static>; 29] = [
     ("unknown key", "concurency: 5", "", &[], &[]),
     ("unknown key of a section", "", "max_capcity: 5", &[], &[]),
     ("wrong type", "concurrency: lots", "", &[], &[]),
@@ -76,6 +76,11 @@ const MISTAKES: [Mistake<'static>; 24] = [
     ("a job that is neither pull nor push", "", "jobs: {UpdateMirror: both}", &[], &[]),
     ("queue with a bad weight", "queues: [[mirrors, many]]", "", &[], &[]),
     ("queue flag with a bad weight", "", "", &["-q", "mirrors,x"], &[]),
+    ("capsules that are a list", "capsules: [urgent]", "", &[], &[]),
+    ("capsule without concurrency", "capsules: {urgent: {queues: [a]}}", "", &[], &[]),
+    ("capsule without queues", "capsules: {urgent: {concurrency: 2}}", "", &[], &[]),
+    ("unknown key of a capsule", "capsules: {urgent: {concurrency: 2, queues: [a], weight: 3}}", "", &[], &[]),
+    ("too much in all capsules together", "capsules: {urgent: {concurrency: 990, queues: [a]}}", "", &[], &[]),
     ("store of another version", "", "store: gitlab", &[], &[]),
     ("unknown Sidekiq", "", "sidekiq: 5", &[], &[]),
     ("address without a port", "", "listen: localhost", &[], &[]),
@@ -163,7 +168,7 @@ fn load(text: &str, overrides: Overrides, variables: &[(&str, &str)]) -> Config 
 }
 
 fn weights(config: &Config) -> Vec<(&str, u32)> {
-    config.sidekiq.queues.weights().collect()
+    config.sidekiq.capsules[0].queues.weights().collect()
 }
 
 #[test]
@@ -186,25 +191,39 @@ fn queues_are_taken_in_every_form_in_which_sidekiq_writes_them() {
 }
 
 #[test]
+fn capsules_stand_beside_the_default_one_and_may_take_its_place() {
+    let file = "concurrency: 5\nqueues: [a]\ncapsules:\n  :single:\n    concurrency: 1\n    queues: [[b, 2], c]\n";
+    let names = |config: &Config| {
+        let capsules = config.sidekiq.capsules.iter();
+        capsules.map(|capsule| (capsule.name.clone(), capsule.concurrency, capsule.queues.mode())).collect::<Vec<_>>()
+    };
+    let config = load(file, Overrides::default(), &[]);
+    assert_eq!(names(&config), [("default".into(), 5, "strict"), ("single".into(), 1, "weighted")]);
+    assert_eq!((config.sidekiq.concurrency(), config.sidekiq.first_queue()), (6, "a"));
+    let config = load(&file.replace("single", "default"), Overrides::default(), &[]);
+    assert_eq!(names(&config), [("default".into(), 1, "weighted")]);
+}
+
+#[test]
 fn the_environment_chooses_a_section_and_the_command_line_beats_the_file() {
     let file = ":concurrency: 5\nproduction:\n  :concurrency: 9\n  mirror:\n    max_capacity: 7\nmirror:\n  max_capacity: 3\n  scheduler: false\nstaging:\n  concurrency: 2\n";
     let development = load(file, Overrides::default(), &[]);
-    assert_eq!((development.sidekiq.concurrency, development.mirror.capacity.max), (5, 3));
+    assert_eq!((development.sidekiq.concurrency(), development.mirror.capacity.max), (5, 3));
     let production = load(file, Overrides::default(), &[("RAILS_ENV", "production")]);
     assert_eq!(
-        (production.sidekiq.concurrency, production.mirror.capacity.max, production.mirror.scheduler),
+        (production.sidekiq.concurrency(), production.mirror.capacity.max, production.mirror.scheduler),
         (9, 7, false)
     );
     let flags = Overrides { concurrency: Some(4), environment: Some("staging".into()), ..Overrides::default() };
     let flagged = load(file, flags, &[("RAILS_ENV", "production"), ("RAILS_MAX_THREADS", "8")]);
-    assert_eq!((flagged.sidekiq.concurrency, flagged.environment.as_str()), (4, "staging"));
-    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).sidekiq.concurrency, 8);
+    assert_eq!((flagged.sidekiq.concurrency(), flagged.environment.as_str()), (4, "staging"));
+    assert_eq!(load("", Overrides::default(), &[("RAILS_MAX_THREADS", "8")]).sidekiq.concurrency(), 8);
 }
 
 #[test]
 fn redis_is_where_sidekiq_would_look_for_it() {
-    let url = |variables: &[(&str, &str)]| load("", Overrides::default(), variables).redis_url;
-    assert_eq!(url(&[]), "redis://localhost:6379/0");
-    assert_eq!(url(&[("REDIS_URL", "redis://a")]), "redis://a");
-    assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "redis://b");
+    let url = |variables: &[(&str, &str)]| load("", Overrides::default(), variables).redis.url.to_string();
+    assert_eq!(url(&[]), "localhost:6379/0");
+    assert_eq!(url(&[("REDIS_URL", "redis://a")]), "a:6379/0");
+    assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "b:6379/0");
 }

@@ -47,13 +47,18 @@ impl Perform for Tested {
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
         let result = behave(job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
-        Ok(result?)
+        result
     }
 }
 
-async fn behave(job: &Job) -> Result<(), JobFailure> {
+async fn behave(job: &Job) -> Result<(), NotDone> {
+    let boom = || JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") };
     match job.args()?.first().and_then(Value::as_str) {
-        Some("fail") => Err(JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") }),
+        Some("fail") => Err(boom().into()),
+        Some("again in 1000 s") => Err(NotDone::Again(boom(), Duration::from_secs(1000))),
+        Some("kill") => Err(NotDone::Kill(boom())),
+        Some("discard") => Err(NotDone::Discard(boom())),
+        Some("later in 1000 s") => Err(NotDone::Later(Duration::from_secs(1000))),
         Some("panic") => panic!("out of order"),
         Some("nap") => {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -61,7 +66,7 @@ async fn behave(job: &Job) -> Result<(), JobFailure> {
         }
         Some("until told") => {
             job.cancelled().cancelled().await;
-            Err(JobFailure::new("Interrupted", "told to leave"))
+            Err(JobFailure::new("Interrupted", "told to leave").into())
         }
         Some("never") => std::future::pending().await,
         _ => Ok(()),

@@ -40,7 +40,7 @@ pub(super) async fn sync(administration: &Administration, args: &SyncArgs) -> an
         Transition::Missing => bail!(missing(key)),
         Transition::Unreadable(problem) => bail!(problem),
     }
-    let queue = administration.config.sidekiq.queues.first();
+    let queue = administration.config.sidekiq.first_queue();
     let job = NewJob::new(jobs::class_of(key.direction), vec![key.id.0.into()]).queue(queue).retry(false);
     administration.client().await?.push(&job).await?;
     if args.json {

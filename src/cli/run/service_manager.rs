@@ -11,7 +11,7 @@ use crate::web::health::Health;
 
 /// Everything is started.
 pub(super) fn ready(config: &Config) {
-    let status = format!("taking up to {} jobs at once", config.sidekiq.concurrency);
+    let status = format!("taking up to {} jobs at once", config.sidekiq.concurrency());
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 

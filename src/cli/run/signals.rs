@@ -20,6 +20,14 @@ impl Signals {
         })
     }
 
+    /// Waits for a signal that stops.
+    pub(super) async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => tracing::info!("TERM: stopping"),
+            _ = self.int.recv() => tracing::info!("INT: stopping"),
+        }
+    }
+
     /// Waits until the process is to stop, by a signal or from Sidekiq's Web UI. Makes it quiet when that is asked
     /// for, and tells when it is, whoever asked.
     pub(super) async fn until_stop(&mut self, process: &Process, on_quiet: impl FnOnce()) {
