@@ -17,10 +17,12 @@ use crate::rig::process::Process;
 const STEP: Duration = Duration::from_secs(60);
 
 /// Chromium as it runs as root, without asking anybody on the network for anything.
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    // Containers have little of it.
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--disable-sync",
     "--disable-background-networking",

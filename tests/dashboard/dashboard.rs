@@ -38,6 +38,8 @@ pub(crate) struct Page {
     pub(crate) figures: BTreeMap<String, u64>,
     /// On the Dashboard: what the chart of the days has for the newest, processed and failed.
     pub(crate) newest_day: Option<(u64, u64)>,
+    /// On the page of a class's metrics: how many jobs took how long.
+    pub(crate) histogram: Option<Vec<u64>>,
     /// Every row of its tables, by the headings of the columns.
     rows: Vec<Row>,
     /// On the page of one job: its properties.

@@ -47,13 +47,13 @@ fn tour(ruby: Ruby) -> Result<(), Failed> {
     sets::what_we_put_off_is_shown_taken_up_and_deleted(&dashboard, &mut scene);
 
     busy::our_process_and_its_job_are_shown(&dashboard, &scene);
-    let before = figures::the_day_is_counted(&dashboard);
+    figures::the_day_is_counted(&dashboard);
 
     sets::retry_now_runs_a_failed_job(&dashboard, &mut scene);
     sets::dead_jobs_are_shown_retried_and_deleted(&dashboard, &scene);
 
     busy::quiet_lets_us_take_no_more_jobs(&dashboard);
-    figures::what_was_done_meanwhile_is_counted(&dashboard, before);
+    figures::what_was_done_meanwhile_is_counted(&dashboard);
     queues::jobs_that_we_pushed_wait_in_their_queue(&dashboard, &scene);
     queues::one_job_and_a_whole_queue_are_deleted(&dashboard, &mut scene);
     busy::stop_ends_us_and_the_job_is_back_in_its_queue(&dashboard, &mut scene);

@@ -17,14 +17,16 @@ const figures = {};
 for (const figure of document.querySelectorAll('span.count')) {
   figures[figure.id.replace('txt', '')] = Number(text(figure).replaceAll(',', ''));
 }
-return { address: location.pathname, text: text(document.body), figures, newest_day: newestDay(), rows, details };
+const canvas = id => JSON.parse(document.getElementById(id)?.textContent ?? 'null');
+return {
+  address: location.pathname, text: text(document.body), figures, newest_day: newestDay(),
+  histogram: canvas('hist-totals-chart')?.series ?? null, rows, details,
+};
 
-// What the chart of the days is drawn from. 6 has it in attributes, 7 and 8 in the canvas.
+// What the chart of the days is drawn from. 7 and 8 have it in the canvas, 6 in attributes.
 function newestDay() {
-  const old = document.querySelector('#history'), canvas = document.querySelector('#history-chart');
-  if (old === null && canvas === null) return null;
-  const charts = canvas === null
-    ? [old.dataset.processed, old.dataset.failed].map(days => Object.entries(JSON.parse(days)))
-    : (({ processed, failed }) => [processed, failed])(JSON.parse(canvas.textContent));
-  return charts.map(days => days.toSorted().at(-1)[1]);
+  const { processed, failed } = canvas('history-chart') ?? document.getElementById('history')?.dataset ?? {};
+  if (processed === undefined) return null;
+  const days = chart => Array.isArray(chart) ? chart : Object.entries(JSON.parse(chart));
+  return [processed, failed].map(chart => days(chart).toSorted().at(-1)[1]);
 }
