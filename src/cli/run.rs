@@ -129,7 +129,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     if let Some(listener) = listener {
         tasks.spawn(web::serve(listener, health.clone(), metrics.clone(), stop.clone()));
     }
-    let process = Process::start(identity, config.sidekiq.clone(), redis.clone(), registry, watch.clone())
+    let process = Process::start(identity, config.sidekiq.clone(), redises, registry, watch.clone())
         .await
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();

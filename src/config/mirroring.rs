@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::gitlab;
 use super::section::Section;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::Direction;
-use crate::sidekiq::Profile;
+use crate::sidekiq::{GitLabSettings, Profile};
 
 /// What concerns mirrors.
 #[derive(Debug, Clone)]
@@ -44,6 +45,10 @@ pub struct Mirroring {
     pub poller: bool,
     /// How long jobs of foreign classes are left to a process that is not there (yet).
     pub foreign_grace: Duration,
+    /// What stands before every key of Sidekiq's; empty if nothing does.
+    pub namespace: String,
+    /// What is done for GitLab's Rails side.
+    pub gitlab: GitLabSettings,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -105,6 +110,8 @@ impl Mirroring {
             scheduler: section.flag("scheduler")?.unwrap_or(true),
             poller: section.flag("poller")?.unwrap_or(true),
             foreign_grace: section.duration("foreign_grace", Duration::ZERO..=HOUR)?.unwrap_or(2 * 60 * SECOND),
+            namespace: gitlab::namespace(&mut section)?,
+            gitlab: gitlab::from_section(section.section("gitlab")?)?,
             log_format: section
                 .choice("log_format", &[("human", LogFormat::Human), ("json", LogFormat::Json)])?
                 .unwrap_or(LogFormat::Human),

@@ -5,6 +5,7 @@
 mod capsules;
 mod error;
 mod file;
+mod gitlab;
 mod mirroring;
 mod queues;
 mod redis;
@@ -19,7 +20,7 @@ pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 
-use crate::sidekiq::{DeadSettings, PollerSettings, Settings};
+use crate::sidekiq::{DeadSettings, Keys, PollerSettings, Settings};
 
 /// Where the configuration is looked for when no `-C` is given.
 pub const DEFAULT_PATH: &str = "/etc/sidemirror/sidemirror.yml";
@@ -160,6 +161,8 @@ fn sidekiq(
             timeout: root.seconds("dead_timeout_in_seconds")?.unwrap_or(default.dead.timeout),
         },
         foreign_grace: mirror.foreign_grace,
+        keys: Keys::new(&mirror.namespace),
+        gitlab: mirror.gitlab.clone(),
         ..default
     })
 }

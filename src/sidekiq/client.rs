@@ -6,10 +6,11 @@ use std::time::Duration;
 use redis::Cmd;
 use serde_json::{Map, Value};
 
+use super::job::Job;
 use super::keys::Keys;
 use super::profile::Profile;
 use super::when::When;
-use super::{clock, latency};
+use super::{clock, gitlab, latency};
 use crate::connections::{Redis, RedisError};
 
 /// A job that has an id but lies in no queue yet.
@@ -57,6 +58,14 @@ impl NewJob {
         self
     }
 
+    /// Carries the context of the job that pushes it: GitLab's `correlation_id` and `meta.*`, with that job as the
+    /// caller.
+    #[must_use]
+    pub fn caused_by(mut self, job: &Job) -> Self {
+        self.options.extend(gitlab::inherit(job.payload(), job.class()));
+        self
+    }
+
     /// The job's id.
     pub fn jid(&self) -> &str {
         &self.jid
@@ -92,7 +101,7 @@ impl fmt::Debug for NewJob {
 }
 
 /// 24 hexadecimal digits by chance, as Sidekiq makes them.
-fn new_jid() -> String {
+pub(super) fn new_jid() -> String {
     format!("{:024x}", rand::random::<u128>() >> 32)
 }
 

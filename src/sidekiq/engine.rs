@@ -19,11 +19,13 @@ use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
 use super::stats::Stats;
-use crate::connections::{Redis, RedisError};
+use crate::connections::{Redis, RedisError, Redises};
 
 pub(super) struct Engine {
     pub(super) settings: Settings,
     pub(super) redis: Redis,
+    /// The Redises of a GitLab.
+    pub(super) gitlab: Redises,
     pub(super) identity: Identity,
     pub(super) registry: Registry,
     pub(super) observer: Arc<dyn Observer>,
@@ -51,11 +53,12 @@ impl Engine {
     pub(super) fn new(
         identity: Identity,
         settings: Settings,
-        redis: Redis,
+        gitlab: Redises,
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
         let hands = Hands::new(settings.concurrency());
+        let redis = gitlab.queues.clone();
         Arc::new(Self {
             capsules: settings
                 .capsules
@@ -76,6 +79,7 @@ impl Engine {
             reply_lost: Notify::new(),
             settings,
             redis,
+            gitlab,
             identity,
             registry,
             observer,

@@ -61,7 +61,7 @@ impl Hands {
         let slots = self.lock();
         let held = slots.iter().enumerate().filter_map(|(number, state)| match state {
             SlotState::Holding(fetched, since) => {
-                Some(Held { slot: format!("slot{number}"), fetched: fetched.clone(), since: *since })
+                Some(Held { slot: name(number), fetched: fetched.clone(), since: *since })
             }
             _ => None,
         });
@@ -119,6 +119,10 @@ impl Slots {
     }
 }
 
+fn name(number: usize) -> String {
+    format!("slot{number}")
+}
+
 /// The right to have one job in hand; free again when dropped.
 pub(super) struct Slot {
     hands: Arc<Hands>,
@@ -127,6 +131,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Its name, as the dashboard shows it.
+    pub(super) fn name(&self) -> String {
+        name(self.number)
+    }
+
     /// Holds this job, and no longer the one before.
     pub(super) fn hold(&self, fetched: Fetched) {
         self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now());

@@ -5,9 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::active_job;
-use super::clock;
 use super::payload::Payload;
+use super::{active_job, clock, gitlab};
 
 /// One execution of one job.
 #[derive(Debug)]
@@ -41,15 +40,16 @@ impl Job {
         &self.queue
     }
 
-    /// The arguments. Those of an ActiveJob are the ones inside the wrapper; a record of the database is its id.
+    /// The arguments, as they were before GitLab's client compressed them if it did. Those of an ActiveJob are the ones inside the wrapper; a record of the database is its id.
     ///
     /// # Errors
     /// A [`JobFailure`] when they are missing, no array, or hold a text that is not Unicode.
     pub fn args(&self) -> Result<Vec<Value>, JobFailure> {
-        let args: Vec<Value> = self
-            .payload
-            .get("args")
-            .ok_or_else(|| JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read"))?;
+        let unreadable = || JobFailure::new("ArgumentError", "the job's arguments are not an array that can be read");
+        let args = match gitlab::inflated(&self.payload) {
+            Some(inflated) => inflated?,
+            None => self.payload.get("args").ok_or_else(unreadable)?,
+        };
         if is_wrapped(&self.payload) { active_job::arguments(&args) } else { Ok(args) }
     }
 

@@ -12,6 +12,8 @@
 //! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
 //! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
+//! For a GitLab, what its own processes do around a job is done by `gitlab`.
+//!
 //! When a retry is due, the `poller` pushes it into its queue again.
 //!
 //! # What keeps jobs from being lost
@@ -36,6 +38,7 @@ mod engine;
 mod execution_metrics;
 mod fetch;
 mod foreign;
+mod gitlab;
 mod hands;
 mod heartbeat;
 mod identity;
@@ -67,6 +70,7 @@ mod when;
 pub use capsule::Capsule;
 pub use client::{Client, NewJob};
 pub use detection::{Detection, Evidence, by_processes, detect};
+pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;

@@ -73,6 +73,11 @@ impl Payload {
         serde_json::from_str(&String::from_utf8_lossy(self.raw(key)?)).ok()
     }
 
+    /// The names of its fields, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.key.as_str())
+    }
+
     /// Begins a changed copy.
     pub fn edit(&self) -> Edit<'_> {
         Edit { payload: self, changes: Vec::new() }

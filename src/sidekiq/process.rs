@@ -10,8 +10,8 @@ use super::identity::Identity;
 use super::observer::Observer;
 use super::perform::Registry;
 use super::settings::Settings;
-use super::{clock, fetch, heartbeat, lease, paused, poller, reconcile, rescue};
-use crate::connections::{Redis, RedisError};
+use super::{clock, fetch, gitlab, heartbeat, lease, paused, poller, reconcile, rescue};
+use crate::connections::{RedisError, Redises};
 
 /// So long before the deadline the jobs still running are returned.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(500);
@@ -42,11 +42,11 @@ impl Process {
     pub async fn start(
         identity: Identity,
         settings: Settings,
-        redis: Redis,
+        redis: impl Into<Redises>,
         registry: Registry,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RedisError> {
-        let engine = Engine::new(identity, settings, redis, registry, observer);
+        let engine = Engine::new(identity, settings, redis.into(), registry, observer);
         engine.lease.ensure().await?;
         // Before the first fetch: a paused queue stays paused over a restart.
         paused::look(&engine).await?;
@@ -100,7 +100,7 @@ impl Process {
     }
 
     /// Stops: waits for the running jobs up to the timeout, returns the others to their queues, tells the last
-    /// figures and takes the process off the list. Takes at most the timeout and eight seconds.
+    /// figures and takes the process off the list. Takes at most the timeout and nine seconds.
     pub async fn stop(self) {
         let deadline = tokio::time::Instant::now() + self.engine.settings.timeout;
         self.quiet();
@@ -139,6 +139,7 @@ impl Process {
             self.jobs.wait().await;
         };
         let _ = tokio::time::timeout(LEAVE, leave).await;
+        gitlab::forget_all(engine).await;
     }
 
     async fn last_words(&self) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
+use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::capsule::Serving;
@@ -13,6 +14,7 @@ use super::clock;
 use super::dead;
 use super::engine::Engine;
 use super::fetch;
+use super::gitlab;
 use super::hands::{Fetched, Slot};
 use super::job::{Job, JobFailure, NotDone};
 use super::observer::{JobReport, Outcome};
@@ -32,13 +34,13 @@ pub(super) async fn work(engine: Arc<Engine>, capsule: Arc<Serving>, slot: Slot,
             settle_at_last(&engine, &fetched, &Settlement::Next).await;
             break;
         }
-        next = run(&engine, &capsule, &fetched).await;
+        next = run(&engine, &capsule, &slot, &fetched).await;
     }
     slot.let_go();
 }
 
 /// Runs one job and sees it out of the working list. Gives the next, if one was drawn on the way.
-async fn run(engine: &Engine, capsule: &Serving, fetched: &Fetched) -> Option<Fetched> {
+async fn run(engine: &Engine, capsule: &Serving, slot: &Slot, fetched: &Fetched) -> Option<Fetched> {
     let started = Instant::now();
     let payload = match Payload::parse(fetched.bytes.clone()) {
         Ok(payload) => payload,
@@ -56,19 +58,42 @@ async fn run(engine: &Engine, capsule: &Serving, fetched: &Fetched) -> Option<Fe
     let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
     let work = engine.registry.find(job.class());
     let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
-    settle_by_class(engine, capsule, fetched, &job, work).instrument(span).await
+    if engine.settings.gitlab.enabled != gitlab::Switch::Off {
+        gitlab::record(&span, job.payload());
+    }
+    settle_by_class(engine, capsule, slot, fetched, &job, work).instrument(span).await
 }
 
 /// What every line that is logged on behalf of a job begins with. Never its arguments: they may hold secrets.
 fn span(job: &Job, subject: Option<&str>) -> Span {
     let (class, jid) = (brief(job.class()), brief(job.jid()));
-    tracing::info_span!("job", %class, %jid, queue = job.queue(), subject)
+    tracing::info_span!(
+        "job",
+        %class,
+        %jid,
+        queue = job.queue(),
+        subject,
+        correlation_id = Empty,
+        meta.caller_id = Empty,
+        meta.root_caller_id = Empty,
+        meta.user = Empty,
+        meta.user_id = Empty,
+        meta.project = Empty,
+        meta.root_namespace = Empty,
+        meta.organization_id = Empty,
+        meta.feature_category = Empty,
+        meta.related_class = Empty,
+        meta.remote_ip = Empty,
+        meta.client_id = Empty,
+        meta.job_id = Empty,
+    )
 }
 
 /// Runs a job if its class is ours, and leaves it to others if not.
 async fn settle_by_class(
     engine: &Engine,
     capsule: &Serving,
+    slot: &Slot,
     fetched: &Fetched,
     job: &Job,
     work: Option<&Arc<dyn Perform>>,
@@ -76,7 +101,7 @@ async fn settle_by_class(
     let started = Instant::now();
     let latency = job.latency();
     let (settlement, outcome) = match work {
-        Some(work) => perform(engine, work.as_ref(), job).await,
+        Some(work) => gitlab::around(engine, job, &slot.name(), perform(engine, work.as_ref(), job)).await,
         None => foreign(engine, fetched, job).await,
     };
     let ran = started.elapsed();

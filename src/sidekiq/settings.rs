@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capsule::Capsule;
+use super::gitlab::GitLabSettings;
 use super::keys::Keys;
 use super::profile::Profile;
 use super::queues::QueueSet;
@@ -34,6 +35,8 @@ pub struct Settings {
     /// How long a queue counts as served by another process that was seen there, or that may not have come up yet:
     /// so long, jobs of classes that are not ours are left to it.
     pub foreign_grace: Duration,
+    /// What is done for GitLab's Rails side.
+    pub gitlab: GitLabSettings,
 }
 
 impl Settings {
@@ -51,6 +54,7 @@ impl Settings {
             poller: PollerSettings::default(),
             dead: DeadSettings::default(),
             foreign_grace: Duration::from_mins(2),
+            gitlab: GitLabSettings::default(),
         }
     }
 

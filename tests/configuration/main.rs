@@ -58,7 +58,7 @@ fn run(config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
 /// A mistake: what it is called, top-level lines, lines of the `mirror` section, flags, variables.
 type Mistake<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
-const MISTAKES: [Mistake<'static>; 29] = [
+const MISTAKES: &[Mistake<'static>] = &[
     ("unknown key", "concurency: 5", "", &[], &[]),
     ("unknown key of a section", "", "max_capcity: 5", &[], &[]),
     ("wrong type", "concurrency: lots", "", &[], &[]),
@@ -83,6 +83,9 @@ const MISTAKES: [Mistake<'static>; 29] = [
     ("too much in all capsules together", "capsules: {urgent: {concurrency: 990, queues: [a]}}", "", &[], &[]),
     ("store of another version", "", "store: gitlab", &[], &[]),
     ("unknown Sidekiq", "", "sidekiq: 5", &[], &[]),
+    ("namespace with a blank", "", "namespace: \"resque gitlab\"", &[], &[]),
+    ("GitLab neither on nor off", "", "gitlab: {enabled: maybe}", &[], &[]),
+    ("unknown strategy", "", "gitlab: {deduplication: {AWorker: sometimes}}", &[], &[]),
     ("address without a port", "", "listen: localhost", &[], &[]),
     ("relative folder", "", "repositories: repositories", &[], &[]),
     ("key file that is not there", "", "secret_key_file: /nowhere/secret.key", &[], &[]),

@@ -6,6 +6,7 @@ mod busy_page;
 mod handover;
 mod mixed_jobs;
 mod odd_payloads;
+mod older_gitlab;
 mod ruby_api;
 mod shared_queue;
 mod untouched;

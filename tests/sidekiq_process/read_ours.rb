@@ -1,5 +1,9 @@
-# Prints what Sidekiq's own API sees of our process and our sets.
+# Prints what Sidekiq's own API sees of our process and our sets, in the namespace ARGV[0] if there is one.
 Redis.silence_deprecations = true
+if ARGV[0]
+  require "redis-namespace"
+  Sidekiq.configure_client { |config| config.redis = { url: ENV["REDIS_URL"], namespace: ARGV[0] } }
+end
 
 def entry(job)
   { "class" => job.klass, "queue" => job.queue, "error_class" => job["error_class"],
@@ -17,6 +21,7 @@ puts JSON.generate(
     payload = JSON.parse(payload) if payload.is_a?(String)
     { "queue" => work["queue"], "class" => payload["class"], "run_at" => work["run_at"] }
   },
+  "queued" => Sidekiq::Queue.new("mirrors").size,
   "processed" => stats.processed,
   "failed" => stats.failed,
   "retry" => Sidekiq::RetrySet.new.map { |job| entry(job) },

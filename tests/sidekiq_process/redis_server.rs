@@ -57,6 +57,13 @@ impl RedisServer {
         self.redis.query(&command).await.unwrap()
     }
 
+    /// How often the server has read from its clients: about once for each round trip.
+    pub(crate) async fn reads(&self) -> f64 {
+        let stats: String = self.run(&["INFO", "stats"]).await;
+        let reads = stats.lines().find_map(|line| line.strip_prefix("total_reads_processed:"));
+        reads.unwrap().trim().parse().unwrap()
+    }
+
     /// Pushes a payload as it is.
     pub(crate) async fn push(&self, queue: &str, payload: &[u8]) {
         self.redis.query::<()>(redis::cmd("LPUSH").arg(format!("queue:{queue}")).arg(payload)).await.unwrap();

@@ -11,6 +11,7 @@ use sidemirror::sidekiq::{
     Identity, Job, JobFailure, JobReport, NotDone, Observer, Outcome, Perform, PollerSettings, Process, Profile,
     QueueSet, Registry, Settings,
 };
+use tokio::sync::Notify;
 
 /// What happened, in order.
 #[derive(Default)]
@@ -19,11 +20,17 @@ pub(crate) struct Record {
     pub(crate) running: AtomicUsize,
     pub(crate) most_running: AtomicUsize,
     pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
+    may_end: Notify,
 }
 
 impl Record {
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
         self.ended.lock().unwrap().iter().filter(|(_, ended)| *ended == outcome).count()
+    }
+
+    /// Lets one job that waits for it end.
+    pub(crate) fn let_go(&self) {
+        self.may_end.notify_one();
     }
 
     pub(crate) fn started(&self) -> usize {
@@ -37,7 +44,7 @@ impl Observer for Record {
     }
 }
 
-struct Tested(Arc<Record>);
+pub(crate) struct Tested(pub(crate) Arc<Record>);
 
 #[async_trait]
 impl Perform for Tested {
@@ -45,13 +52,13 @@ impl Perform for Tested {
         self.0.started.fetch_add(1, Ordering::SeqCst);
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
-        let result = behave(job).await;
+        let result = behave(&self.0, job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         result
     }
 }
 
-async fn behave(job: &Job) -> Result<(), NotDone> {
+async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
     let boom = || JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") };
     match job.args()?.first().and_then(Value::as_str) {
         Some("fail") => Err(boom().into()),
@@ -67,6 +74,10 @@ async fn behave(job: &Job) -> Result<(), NotDone> {
         Some("until told") => {
             job.cancelled().cancelled().await;
             Err(JobFailure::new("Interrupted", "told to leave").into())
+        }
+        Some("until let go") => {
+            record.may_end.notified().await;
+            Ok(())
         }
         Some("never") => std::future::pending().await,
         _ => Ok(()),
