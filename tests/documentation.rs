@@ -60,9 +60,9 @@ fn is_in_the_sources(name: &str) -> bool {
 /// Sources are read as Rust tokens, so a comment does not count.
 fn has_function(source: &str, name: &str) -> bool {
     let tokens: Vec<TokenTree> = flatten(source.parse().unwrap());
-    tokens.windows(2).any(|pair| {
-        matches!(pair, [TokenTree::Ident(word), TokenTree::Ident(found)] if word == "fn" && found == name)
-    })
+    tokens
+        .windows(2)
+        .any(|pair| matches!(pair, [TokenTree::Ident(word), TokenTree::Ident(found)] if word == "fn" && found == name))
 }
 
 fn flatten(tokens: TokenStream) -> Vec<TokenTree> {

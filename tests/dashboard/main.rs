@@ -11,6 +11,7 @@
 
 mod browser;
 mod busy;
+mod cron;
 mod dashboard;
 mod figures;
 mod queues;
@@ -31,6 +32,10 @@ fn main() {
         Trial::test("sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Bookworm)),
         Trial::test("sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Trixie)),
         Trial::test("sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Sid)),
+        Trial::test("sidekiq_cron_shows_our_schedule_and_its_buttons_act_on_it", || {
+            cron::our_schedule_is_shown_disabled_and_asked_for();
+            Ok(())
+        }),
     ];
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(trials.len());
