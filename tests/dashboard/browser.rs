@@ -31,7 +31,7 @@ const FLAGS: [&str; 13] = [
     "--no-first-run",
     "--no-proxy-server",
     "--lang=en-US",
-    "--window-size=1400,1500",
+    "--window-size=1400,1200",
 ];
 
 /// One window of a browser.

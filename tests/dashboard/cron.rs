@@ -24,7 +24,7 @@ pub(crate) fn our_schedule_is_shown_disabled_and_asked_for() {
     });
     dashboard.keep("cron");
     let entry = page.row(ENTRY);
-    assert_eq!((entry["Status"].as_str(), entry["Cron string"].as_str()), ("enabled", "* * * * *"), "{entry:?}");
+    assert_eq!((entry["Status"].as_str(), entry["Cron"].as_str()), ("enabled", "* * * * *"), "{entry:?}");
 
     dashboard.press_in_row(ENTRY, "disable");
     dashboard.until_shown("cron", "that it is disabled", |page| page.row(ENTRY)["Status"] == "disabled");

@@ -19,7 +19,7 @@ for (const figure of document.querySelectorAll('span.count')) {
 }
 const canvas = id => JSON.parse(document.getElementById(id)?.textContent ?? 'null');
 return {
-  address: location.pathname, text: text(document.body), figures, newest_day: newestDay(),
+  address: location.pathname, text: text(document.querySelector('#page')), figures, newest_day: newestDay(),
   histogram: canvas('hist-totals-chart')?.series ?? null, rows, details,
 };
 
