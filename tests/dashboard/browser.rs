@@ -12,9 +12,10 @@ use tokio::runtime::Runtime;
 
 use crate::rig::port;
 use crate::rig::process::Process;
+use crate::rig::wait;
 
 /// How long one step may take on a busy machine.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_mins(1);
 
 /// Chromium as it runs as root, without asking anybody on the network for anything.
 const FLAGS: [&str; 13] = [
@@ -70,7 +71,7 @@ impl Browser {
         self.runtime.block_on(async { self.driver().execute(script, vec![]).await?.convert() }).unwrap()
     }
 
-    /// Clicks on the first element of this XPath; `false` if there is none.
+    /// Clicks on the first element of this `XPath`; `false` if there is none.
     pub(crate) fn click(&self, xpath: &str) -> bool {
         self.runtime.block_on(async {
             match self.driver().find(By::XPath(xpath)).await {
@@ -78,6 +79,19 @@ impl Browser {
                 Err(_) => false,
             }
         })
+    }
+
+    /// As [`Browser::click`], where that leads to another page: waits until it is there. Whoever went on at once
+    /// could keep a form from being sent.
+    pub(crate) fn click_through(&self, xpath: &str) -> bool {
+        const MARK: &str = "window.isThePageBefore = true";
+        const ARRIVED: &str = "return window.isThePageBefore === undefined && document.readyState === 'complete'";
+        self.evaluate::<()>(MARK);
+        let clicked = self.click(xpath);
+        let arrived = || async { self.driver().execute(ARRIVED, vec![]).await?.convert::<bool>() };
+        // Between two pages there is none that could answer.
+        wait::until("another page", STEP, || !clicked || self.runtime.block_on(arrived()).unwrap_or(false));
+        clicked
     }
 
     /// Keeps what the window shows as a PNG file.
@@ -93,7 +107,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The browser does not belong to chromedriver's process group and would outlive it.
+        // So that it can end in order. What is left of it then ends with chromedriver's process group.
         if let Some(driver) = self.driver.take()
             && let Err(error) = self.runtime.block_on(driver.quit())
         {

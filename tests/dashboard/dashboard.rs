@@ -53,7 +53,7 @@ impl Dashboard {
     /// Opens it.
     pub(crate) fn open(ruby: Ruby, redis_url: &str) -> Self {
         let web = SidekiqWeb::start(ruby, redis_url);
-        let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        let screenshots = screenshots();
         fs::create_dir_all(&screenshots).unwrap();
         Self { browser: Browser::start(), web, screenshots, version: ruby.profile() }
     }
@@ -92,30 +92,34 @@ impl Dashboard {
 
     /// Ticks the row with this text.
     pub(crate) fn tick(&self, row: &str) {
-        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]//input[@type='checkbox']"));
+        let xpath = format!("{}//input[@type='checkbox']", row_with(row));
+        assert!(self.browser.click(&xpath), "no {xpath}: {:#?}", self.look());
     }
 
     /// Presses the first button of this name, such as `retry`.
     pub(crate) fn press(&self, name: &str) {
-        self.click(&format!("//*[@type='submit' and @name='{name}']"));
+        self.click_through(&format!("//*[@type='submit' and @name='{name}']"));
     }
 
     /// Presses the button of this name in the row with this text.
     pub(crate) fn press_in_row(&self, row: &str, name: &str) {
-        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]//*[@type='submit' and @name='{name}']"));
+        self.click_through(&format!("{}//*[@type='submit' and @name='{name}']", row_with(row)));
     }
 
-    /// Follows the link with this text in the row with that text.
+    /// Follows the link in this column, counted from 1, of the row with this text.
     pub(crate) fn follow(&self, row: &str, column: usize) -> Page {
-        self.click(&format!("//tr[contains(normalize-space(.), '{row}')]/td[{column}]//a"));
+        self.click_through(&format!("{}/td[{column}]//a", row_with(row)));
         self.look()
     }
 
-    fn click(&self, xpath: &str) {
-        if !self.browser.click(xpath) {
-            panic!("Sidekiq {} has no {xpath} on {:#?}", self.version, self.look());
-        }
+    fn click_through(&self, xpath: &str) {
+        assert!(self.browser.click_through(xpath), "no {xpath}: {:#?}", self.look());
     }
+}
+
+/// The `XPath` of it.
+fn row_with(text: &str) -> String {
+    format!("//tr[contains(normalize-space(.), '{text}')]")
 }
 
 impl Page {
@@ -135,6 +139,11 @@ impl Page {
     pub(crate) fn has_row(&self, text: &str) -> bool {
         self.rows.iter().any(|row| has(row, text))
     }
+}
+
+/// Where pictures of pages are kept.
+pub(crate) fn screenshots() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots")
 }
 
 fn has(row: &Row, text: &str) -> bool {
