@@ -1,12 +1,17 @@
 //! The cron thread: every minute the process that holds the lease takes the due pull mirrors, in due order and
 //! up to the free capacity, marks them scheduled and pushes their jobs in bulk. Between two minutes it goes on
 //! as soon as enough slots are free again. It also frees slots that nobody uses any more.
+//!
+//! With an entry in Ruby's cron tab, a minute may be disabled, or be Ruby's: then `update_all_mirrors` does its work.
+
+pub mod update_all_mirrors;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use cron::Schedule;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +22,7 @@ use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
-use crate::sidekiq::{Client, NewJob};
+use crate::sidekiq::{Client, CronTab, NewJob, Switches, Turn};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
@@ -83,6 +88,8 @@ pub struct Scheduler {
     pub capacity: Capacity,
     /// Pushes the jobs.
     pub client: Client,
+    /// Tells whether they are to be pushed at all.
+    pub switches: Switches,
     /// Where to.
     pub queue: String,
     /// What they are called.
@@ -91,6 +98,10 @@ pub struct Scheduler {
     pub identity: String,
     /// Told what happens.
     pub observer: Arc<dyn SchedulerObserver>,
+    /// Our entry in Ruby's cron tab, if there is to be one.
+    pub cron_tab: Option<CronTab>,
+    /// Told when a pass that was asked for left due mirrors for want of slots.
+    pub more_is_due: Notify,
 }
 
 /// Why a minute's work was not done.
@@ -104,12 +115,13 @@ enum TickError {
 
 impl Scheduler {
     /// Schedules until told to stop, then gives the lease back.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut lease = None;
-        let started = Instant::now();
+        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default() };
         while !stop.is_cancelled() {
-            let minute = Minute { ends: Instant::now() + until_next_minute(), started, stop: &stop };
-            if let Err(error) = self.minute(&mut lease, &minute).await {
+            let minute = Minute { ends: Instant::now() + until_next_minute(), stop: &stop };
+            self.register(&mut memory.tab).await;
+            if let Err(error) = self.minute(&mut lease, &minute, &mut memory).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
             self.rest(&minute).await;
@@ -122,17 +134,54 @@ impl Scheduler {
     }
 
     /// One minute's work. A stop is only noticed where it leaves nothing half done.
-    async fn minute(&self, lease: &mut Option<Lease>, minute: &Minute<'_>) -> Result<(), TickError> {
+    async fn minute(
+        &self,
+        lease: &mut Option<Lease>,
+        minute: &Minute<'_>,
+        memory: &mut Memory,
+    ) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
             return Ok(());
         };
-        if let Err(error) = self.sweep(minute.started).await {
+        if self.is_held().await? {
+            // What waits now waits for the administrator: nothing of it is lost.
+            memory.held = Some(Instant::now());
+            return self.measure().await;
+        }
+        if let Err(error) = self.sweep(memory).await {
             tracing::warn!(%error, "slots that nobody uses could not be looked for");
         }
         self.measure().await?;
-        while self.fill(lease, minute).await? && self.wait_for_room(minute).await? {}
+        if self.is_our_turn(&mut memory.tab).await? {
+            while self.fill(Some(lease), minute.stop).await? && self.wait_for_room(minute).await? {}
+        }
         Ok(())
+    }
+
+    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts.
+    async fn register(&self, tab: &mut TabState) {
+        if let (Some(cron_tab), false) = (&self.cron_tab, tab.is_registered) {
+            match cron_tab.register().await {
+                Ok(()) => tab.is_registered = true,
+                Err(error) => tracing::warn!(%error, "the entry in the cron tab could not be written; trying again"),
+            }
+        }
+    }
+
+    /// Whether this minute's work is for us to do, as far as the cron tab has a say in it.
+    async fn is_our_turn(&self, tab: &mut TabState) -> Result<bool, RedisError> {
+        let Some(cron_tab) = &self.cron_tab else { return Ok(true) };
+        let turn = cron_tab.turn(Utc::now()).await?;
+        tracing::debug!(?turn, "the cron tab");
+        let is_disabled = turn == Turn::Disabled;
+        if is_disabled && !tab.is_disabled {
+            tracing::warn!("the cron tab says disabled: due mirrors are not scheduled until it is enabled there");
+        } else if !is_disabled && tab.is_disabled {
+            tracing::info!("the cron tab says enabled: due mirrors are scheduled again");
+        }
+        tab.is_disabled = is_disabled;
+        Ok(matches!(turn, Turn::Ours(_)))
     }
 
     /// Obtains or renews the lease.
@@ -152,9 +201,10 @@ impl Scheduler {
     }
 
     /// Schedules due mirrors while there are free slots; tells whether more are due.
-    async fn fill(&self, lease: &Lease, minute: &Minute<'_>) -> Result<bool, TickError> {
+    /// A leader stops when it may be leader no longer.
+    async fn fill(&self, lease: Option<&Lease>, stop: &CancellationToken) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
-        while lease.is_trusted() && !minute.stop.is_cancelled() {
+        while lease.is_none_or(Lease::is_trusted) && !stop.is_cancelled() && !self.is_held().await? {
             let free = self.capacity.free(slots.taken().await?);
             if free == 0 {
                 return Ok(true);
@@ -236,7 +286,7 @@ impl Scheduler {
     }
 
     /// Frees slots that are taken although no live run owns them.
-    async fn sweep(&self, started: Instant) -> Result<(), TickError> {
+    async fn sweep(&self, memory: &Memory) -> Result<(), TickError> {
         let slots = Slots::new(self.redis.clone());
         let now = Utc::now();
         let silent = slots.silent_since(now - DEAD_RUN, SWEEP).await?;
@@ -246,7 +296,10 @@ impl Scheduler {
         // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the queue
         // has been waiting for as long: the job may be in it.
         let backlog = TimeDelta::from_std(self.client.latency(&self.queue).await?).unwrap_or(TimeDelta::MAX);
-        let rescued = started.elapsed() > DEAD_RUN.to_std().unwrap_or_default() && backlog < DEAD_RUN;
+        let long_ago = |moment: Instant| moment.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
+        let rescued = long_ago(memory.started) && backlog < DEAD_RUN;
+        // Jobs that an order kept from running come back over some time.
+        let flowing = memory.held.is_none_or(long_ago);
         let keys: Vec<MirrorKey> = silent.iter().copied().map(MirrorKey::pull).collect();
         let owned = run::owned(&self.redis, &keys).await?;
         let (mut dead, mut lost, mut leaked) = (Vec::new(), Vec::new(), Vec::new());
@@ -263,7 +316,9 @@ impl Scheduler {
             let waited = now - state.last_update_scheduled_at.unwrap_or_default();
             match state.under_way() {
                 Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
-                Some(seen @ UnderWay::Job(_)) if waited > LOST_SCHEDULE && waited > backlog => lost.push((*id, seen)),
+                Some(seen @ UnderWay::Job(_)) if flowing && waited > LOST_SCHEDULE && waited > backlog => {
+                    lost.push((*id, seen));
+                }
                 Some(_) => {}
                 None => leaked.push(*id),
             }
@@ -290,6 +345,11 @@ impl Scheduler {
         Ok(slots.release(&freed.map(|((id, _), _)| *id).collect::<Vec<_>>()).await?)
     }
 
+    /// Whether somebody ordered that pulls be kept from running.
+    async fn is_held(&self) -> Result<bool, RedisError> {
+        self.switches.hold(self.class).await
+    }
+
     async fn measure(&self) -> Result<(), TickError> {
         let counts = self.store.count(Utc::now()).await?;
         let capacity_taken = Slots::new(self.redis.clone()).taken().await?;
@@ -305,17 +365,42 @@ impl Scheduler {
             tokio::select! {
                 () = minute.stop.cancelled() => {}
                 () = tokio::time::sleep_until(minute.ends.min(Instant::now() + SIGN_OF_LIFE)) => {}
+                () = self.more_is_due.notified() => {
+                    if let Err(error) = self.refill(minute).await {
+                        tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
+                    }
+                }
             }
         }
     }
+
+    /// Goes on where a pass that was asked for had to end.
+    async fn refill(&self, minute: &Minute<'_>) -> Result<(), TickError> {
+        while self.wait_for_room(minute).await? && self.fill(None, minute.stop).await? {}
+        Ok(())
+    }
+}
+
+/// What this process knows of its entry in the cron tab.
+#[derive(Default)]
+struct TabState {
+    is_registered: bool,
+    is_disabled: bool,
+}
+
+/// What this process remembers from minute to minute.
+struct Memory {
+    /// Since when it schedules.
+    started: Instant,
+    /// When an order last kept pulls from running.
+    held: Option<Instant>,
+    tab: TabState,
 }
 
 /// The minute that is under way.
 struct Minute<'a> {
     /// When the next one begins.
     ends: Instant,
-    /// Since when this process schedules.
-    started: Instant,
     stop: &'a CancellationToken,
 }
 

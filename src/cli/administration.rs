@@ -14,7 +14,7 @@ use crate::store::{MirrorStore, RedisStore};
 /// The open connections of a subcommand.
 pub(super) struct Administration {
     pub(super) store: Arc<dyn MirrorStore>,
-    redis: Redis,
+    pub(super) redis: Redis,
     pub(super) config: Config,
 }
 

@@ -33,7 +33,7 @@ pub(super) struct EnqueueArgs {
     /// Retry it when it fails: true, false, or so many times
     #[arg(long, value_name = "true|false|N", default_value = "true")]
     retry: String,
-    /// Print the job's id, class, queue and time as JSON
+    /// Print the job's id, class and queue as JSON
     #[arg(long)]
     json: bool,
 }

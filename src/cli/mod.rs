@@ -2,11 +2,14 @@
 
 mod administration;
 mod enqueue;
+mod job;
 mod mirror;
 mod output;
+mod pause;
 mod profile;
 mod redises;
 mod run;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +52,14 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
+    /// Cancel a job, or look after those that were set aside
+    Job(job::JobArgs),
+    /// Show what all processes of this Redis are doing, and what waits
+    Status(status::StatusArgs),
+    /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::ResumeArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -90,6 +101,10 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
+        Some(Command::Job(args)) => job::run(args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Pause(args)) => pause::pause(&args),
+        Some(Command::Resume(args)) => pause::resume(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

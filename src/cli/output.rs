@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_humanize::HumanTime;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -64,4 +64,24 @@ pub(super) fn status(text: &str) -> Cell {
         "scheduled" | "started" => cell.fg(Color::Yellow),
         _ => cell,
     }
+}
+
+/// Foreign text without what would steer a terminal, and no longer than a cell bears.
+pub(super) fn clean(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .collect()
+}
+
+/// A moment in seconds since 1970, as Sidekiq writes it; `None` for zero and what is no moment.
+pub(super) fn moment(seconds: f64) -> Option<DateTime<Utc>> {
+    #[expect(clippy::cast_possible_truncation, reason = "a saturating cast is what is wanted here")]
+    let milliseconds = (seconds * 1000.0) as i64;
+    DateTime::from_timestamp_millis(milliseconds).filter(|_| milliseconds > 0)
+}
+
+/// Such a moment as all our JSON writes it.
+pub(super) fn time(seconds: f64) -> Option<String> {
+    moment(seconds).map(|moment| moment.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,13 +18,15 @@ use tokio_util::task::TaskTracker;
 use self::signals::Signals;
 use super::{ConfigArgs, administration, environment_variable, profile, redises};
 use crate::config::{Config, Overrides};
+use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::git::Libgit2;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
-use crate::sidekiq::{Client, Identity, Process};
+use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
+use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -108,7 +111,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
-    let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), config.mirror.jobs.keys()));
+    let own_class = update_all_mirrors::CLASS.to_owned();
+    let known_classes = config.mirror.jobs.keys().chain([&own_class]);
+    let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), known_classes));
 
     let environment = Arc::new(Environment {
         identity: identity.to_string(),
@@ -122,7 +127,22 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         observer: metrics.clone(),
     });
     let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));
-    let registry = jobs::registry(&environment, classes);
+    let scheduler = Arc::new(Scheduler {
+        store,
+        redis: redis.clone(),
+        capacity: config.mirror.capacity,
+        switches: Switches::new(redis.clone(), config.sidekiq.keys.clone()),
+        client: Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile),
+        queue: config.sidekiq.first_queue().to_owned(),
+        class: jobs::class_of(Direction::Pull),
+        identity: environment.identity.clone(),
+        observer: watch.clone(),
+        cron_tab: config.mirror.cron_tab.then(|| cron_tab(&config, &redis)),
+        more_is_due: Notify::new(),
+    });
+    // Another process of ours may have the entry in the cron tab that brings such jobs.
+    let registry = jobs::registry(&environment, classes)
+        .serve(update_all_mirrors::CLASS, Arc::new(UpdateAllMirrors(scheduler.clone())));
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -134,23 +154,13 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
     if config.mirror.scheduler {
-        let scheduler = Scheduler {
-            store,
-            redis: redis.clone(),
-            capacity: config.mirror.capacity,
-            client: Client::new(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile),
-            queue: config.sidekiq.first_queue().to_owned(),
-            class: jobs::class_of(Direction::Pull),
-            identity: environment.identity.clone(),
-            observer: watch.clone(),
-        };
         tasks.spawn(scheduler.run(stop_scheduling.clone()));
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
-    service_manager::ready(&config);
+    service_manager::ready();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         identity = environment.identity,
@@ -168,7 +178,10 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         health.enter(Phase::Quiet);
         stop_scheduling.cancel();
     };
-    signals.until_stop(&process, on_quiet).await;
+    tokio::select! {
+        () = signals.until_stop(&process, on_quiet) => {}
+        () = service_manager::show_status(&process, &config) => {}
+    }
     health.enter(Phase::Stopping);
     service_manager::stopping(config.sidekiq.timeout);
     stop_scheduling.cancel();
@@ -180,6 +193,11 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Our entry in Ruby's cron tab.
+fn cron_tab(config: &Config, redis: &Redis) -> CronTab {
+    update_all_mirrors::cron_tab(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.first_queue().to_owned())
 }
 
 fn door(config: &Config) -> anyhow::Result<Door> {

@@ -14,6 +14,7 @@ use crate::sidekiq::{GitLabSettings, Profile};
 
 /// What concerns mirrors.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the file")]
 pub struct Mirroring {
     /// Where mirrors and their states live.
     pub store: StoreKind,
@@ -41,6 +42,8 @@ pub struct Mirroring {
     pub profile: Option<Profile>,
     /// Whether due mirrors are scheduled by this process.
     pub scheduler: bool,
+    /// Whether the schedule has an entry in Ruby's cron tab.
+    pub cron_tab: bool,
     /// Whether due retries and scheduled jobs are put back into their queues by this process.
     pub poller: bool,
     /// How long jobs of foreign classes are left to a process that is not there (yet).
@@ -108,6 +111,7 @@ impl Mirroring {
             jobs: jobs(section.section("jobs")?)?,
             profile: section.choice("sidekiq", &PROFILES)?.flatten(),
             scheduler: section.flag("scheduler")?.unwrap_or(true),
+            cron_tab: section.flag("cron_tab")?.unwrap_or(false),
             poller: section.flag("poller")?.unwrap_or(true),
             foreign_grace: section.duration("foreign_grace", Duration::ZERO..=HOUR)?.unwrap_or(2 * 60 * SECOND),
             namespace: gitlab::namespace(&mut section)?,

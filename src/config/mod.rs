@@ -115,7 +115,7 @@ impl Config {
 }
 
 /// Keys of Sidekiq, or of its common plugins, that mean nothing here and do no harm.
-const IGNORED: [&str; 13] = [
+const IGNORED: [&str; 12] = [
     "require",
     "pidfile",
     "logfile",
@@ -127,7 +127,6 @@ const IGNORED: [&str; 13] = [
     "semi_reliable_fetch",
     "cleanup_interval",
     "lease_interval",
-    "max_retries_after_interruption",
     "reliable_fetch",
 ];
 
@@ -149,6 +148,7 @@ fn sidekiq(
     Ok(Settings {
         timeout: timeout(root, overrides)?.unwrap_or(default.timeout),
         max_retries: root.number("max_retries", 0..=1000)?.unwrap_or(default.max_retries),
+        max_interruptions: max_interruptions(root, default.max_interruptions)?,
         labels: root.names("labels")?,
         tag: overrides.tag.clone().or(tag).unwrap_or_default(),
         poller: PollerSettings {
@@ -165,6 +165,16 @@ fn sidekiq(
         gitlab: mirror.gitlab.clone(),
         ..default
     })
+}
+
+/// As in GitLab's reliable fetcher: a negative number means that no job is ever set aside.
+fn max_interruptions(root: &mut Section, default: Option<u32>) -> Result<Option<u32>, ConfigError> {
+    const KEY: &str = "max_retries_after_interruption";
+    let Some(value) = root.take(KEY) else { return Ok(default) };
+    match value.as_i64() {
+        Some(number) if number <= 1000 => Ok(u32::try_from(number).ok()),
+        _ => Err(root.wrong(KEY, &value, "a whole number up to 1000; a negative one means never")),
+    }
 }
 
 /// As in Sidekiq: the command line, then the file, then `RAILS_MAX_THREADS`.

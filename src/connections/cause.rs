@@ -13,7 +13,10 @@ pub(super) fn told(error: &RedisError) -> String {
         return of_tls(tls);
     }
     if error.is_io_error() {
-        return error.to_string();
+        let text = error.to_string();
+        // The TLS layer's text explains itself with a link.
+        let closed = text.contains("close_notify");
+        return if closed { "the server closed the connection".to_owned() } else { text };
     }
     let codes = super::refusal::codes(error);
     let advice = |text: &str| format!("{error}; {text}");

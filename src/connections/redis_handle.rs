@@ -87,6 +87,12 @@ impl Redis {
         })
     }
 
+    /// What is told of one command of a pipeline that was refused while others were not
+    /// ([`Pipeline::ignore_errors`]).
+    pub fn refused(&self, source: redis::RedisError) -> RedisError {
+        self.error(&self.current(), source, || None)
+    }
+
     /// Runs a script, loading it when the server does not know it yet.
     pub async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, RedisError> {
         let current = self.current();

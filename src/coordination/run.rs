@@ -46,7 +46,7 @@ impl OwnedRun {
         let id = format!("{identity}/{nonce:08x}/{jid}");
         match Lease::take(redis, lease_key(key), id.clone(), OWNERSHIP).await? {
             Attempt::HeldBy(holder) => {
-                let same_job = holder.splitn(3, '/').nth(2) == Some(jid);
+                let same_job = job_of(&holder) == Some(jid);
                 Ok(Claim::UnderWay { same_job })
             }
             Attempt::Taken(lease) => {
@@ -92,6 +92,11 @@ impl OwnedRun {
         }
         self.lease.release().await
     }
+}
+
+/// The id of the job that a run of this name is for.
+pub fn job_of(run: &str) -> Option<&str> {
+    run.splitn(3, '/').nth(2)
 }
 
 /// Whether anybody owns a run of each of these mirrors.

@@ -8,7 +8,7 @@ use crate::connections::RedisError;
 use crate::git::GitError;
 use crate::mirror::branches::BadBranchRegex;
 use crate::net::UrlError;
-use crate::sidekiq::{JobFailure, NotDone};
+use crate::sidekiq::{Cancellations, JobFailure, NotDone};
 use crate::store::StoreError;
 
 /// What stands in `error_class` of a job whose run failed.
@@ -56,6 +56,9 @@ pub enum RunError {
     /// The process stops; the job is run again elsewhere.
     #[error("The run was interrupted by a stop of the worker.")]
     Interrupted,
+    /// Somebody called the job off.
+    #[error("{}", Cancellations::REASON)]
+    CalledOff,
     /// The code of a run panicked.
     #[error("The run broke down: {0}.")]
     Broken(String),

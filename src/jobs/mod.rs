@@ -1,5 +1,6 @@
 //! The job classes, one to a file: the only place where Sidekiq, mirrors, git, the store and coordination meet.
 
+mod abandon;
 mod ancestry;
 mod environment;
 mod error;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use abandon::abandon;
 pub use environment::{Environment, RunObserver, RunOutcome, RunReport};
 pub use error::RunError;
 pub use remote_mirror::RemoteMirror;
@@ -48,7 +50,7 @@ fn summary(made: &[RefOutcome]) -> RunSummary {
 
 /// The mirror a job is for: its first argument. Rails may send further ones (when it was scheduled, how often it
 /// was tried), which mean nothing here.
-fn mirror_id(job: &Job) -> Result<MirrorId, JobFailure> {
+pub(crate) fn mirror_id(job: &Job) -> Result<MirrorId, JobFailure> {
     let args = job.args()?;
     let number = match args.first() {
         Some(Value::String(text)) => text.parse().ok(),

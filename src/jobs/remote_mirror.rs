@@ -1,13 +1,15 @@
 //! `RemoteMirror`: sends the forge's repository to its far side.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::abandon;
 use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
-use super::run::Run;
+use super::run::{MARGIN, Run};
 use super::shortfall::Shortfall;
 use super::{mirror_id, summary};
 use crate::git::{self, GitError, PushMemory, Repository, Sent};
@@ -30,6 +32,16 @@ impl Perform for RemoteMirror {
         match Run::begin(&self.0, key, job).await? {
             Some(run) => run.perform(job, push).await,
             None => Ok(()),
+        }
+    }
+
+    fn expected(&self, _job: &Job) -> Option<Duration> {
+        Some(self.0.run_deadline + MARGIN)
+    }
+
+    async fn abandoned(&self, job: &Job, reason: &str) {
+        if let Ok(id) = mirror_id(job) {
+            abandon::abandoned(&self.0, MirrorKey::push(id), job.jid(), reason).await;
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::abandon;
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
 use crate::coordination::run::{Claim, OWNERSHIP, OwnedRun};
@@ -25,6 +26,9 @@ use crate::store::{StoreError, Transition};
 /// its job is put off.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// For so long a job may take longer than its run: it waits for the mirror before, and writes down the end after.
+pub(super) const MARGIN: Duration = Duration::from_mins(1);
+
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
@@ -39,7 +43,7 @@ pub(super) struct Run {
     cancel: CancellationToken,
     started: Instant,
     waiting: Option<Duration>,
-    progress: Progress,
+    progress: Arc<Progress>,
 }
 
 impl Run {
@@ -51,7 +55,12 @@ impl Run {
     ) -> Result<Option<Self>, NotDone> {
         match Self::try_begin(environment, key, job).await {
             Ok(run) => Ok(run),
-            Err(error) => error.end_of_job().map(|()| None),
+            Err(error) => {
+                if matches!(error, RunError::CalledOff) {
+                    abandon::abandoned(environment, key, job.jid(), &error.told()).await;
+                }
+                error.end_of_job().map(|()| None)
+            }
         }
     }
 
@@ -78,7 +87,7 @@ impl Run {
             owned,
             started: Instant::now(),
             waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
-            progress: Progress::default(),
+            progress: Arc::default(),
             mirror: *mirror,
         }))
     }
@@ -120,6 +129,7 @@ impl Run {
             Ok(session) => session,
             Err(error) => return self.end(job, Err(error)).await,
         };
+        show_progress(job, &self.progress, &session);
         let run = Arc::new(self);
         let blocking = tokio::task::spawn_blocking({
             let (run, span) = (run.clone(), tracing::Span::current());
@@ -194,9 +204,7 @@ impl Run {
                     return Ok(false);
                 }
                 Ok(_) => return Ok(true),
-                Err(StoreError::Redis(error))
-                    if error.is_outage() && !job.cancelled().is_cancelled() && Instant::now() < give_up =>
-                {
+                Err(StoreError::Redis(error)) if error.is_outage() && !is_stopping(job) && Instant::now() < give_up => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -206,7 +214,9 @@ impl Run {
 
     /// A run that was broken off fails in whatever it was doing; why it was broken off is what counts.
     fn true_reason(&self, error: RunError, job: &Job) -> RunError {
-        if job.cancelled().is_cancelled() {
+        if job.is_called_off() {
+            RunError::CalledOff
+        } else if job.cancelled().is_cancelled() {
             RunError::Interrupted
         } else if !self.owned.is_trusted() {
             RunError::Superseded
@@ -246,7 +256,9 @@ async fn own(environment: &Environment, key: MirrorKey, job: &Job) -> Result<Own
             Claim::UnderWay { .. } => return Err(RunError::UnderWay),
         }
         tokio::select! {
-            () = job.cancelled().cancelled() => return Err(RunError::Interrupted),
+            () = job.cancelled().cancelled() => {
+                return Err(if job.is_called_off() { RunError::CalledOff } else { RunError::Interrupted });
+            }
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
@@ -267,6 +279,20 @@ async fn decline(environment: &Environment, key: MirrorKey, mirror: Option<&Mirr
         environment.slots.release(&[key.id]).await?;
     }
     Ok(())
+}
+
+/// Whether the process stops, so that there is no more time to wait for anything.
+fn is_stopping(job: &Job) -> bool {
+    job.cancelled().is_cancelled() && !job.is_called_off()
+}
+
+/// Lets those who look at running jobs see how far the transfer has come.
+fn show_progress(job: &Job, progress: &Arc<Progress>, session: &Session) {
+    let (progress, session) = (progress.clone(), session.clone());
+    job.show_progress(move || {
+        let (received, announced, traffic) = (progress.received(), progress.announced(), session.traffic());
+        format!("{received} of {announced} objects, {} bytes received, {} sent", traffic.received, traffic.sent)
+    });
 }
 
 /// Fires when the job is cancelled or the run's ownership is lost.

@@ -1,13 +1,15 @@
 //! `UpdateMirror`: brings the forge's repository up to date with its upstream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::abandon;
 use super::ancestry::WhileAllowed;
 use super::environment::Environment;
 use super::error::RunError;
-use super::run::Run;
+use super::run::{MARGIN, Run};
 use super::shortfall::Shortfall;
 use super::{mirror_id, summary};
 use crate::git::{self, Digest, Probe, Repository, Stamp};
@@ -30,6 +32,16 @@ impl Perform for UpdateMirror {
         match Run::begin(&self.0, key, job).await? {
             Some(run) => run.perform(job, pull).await,
             None => Ok(()),
+        }
+    }
+
+    fn expected(&self, _job: &Job) -> Option<Duration> {
+        Some(self.0.run_deadline + MARGIN)
+    }
+
+    async fn abandoned(&self, job: &Job, reason: &str) {
+        if let Ok(id) = mirror_id(job) {
+            abandon::abandoned(&self.0, MirrorKey::pull(id), job.jid(), reason).await;
         }
     }
 

@@ -201,10 +201,8 @@ impl Client {
 
 /// Whether a server refused a command because another one is, or is about to be, the master.
 fn is_failover(error: &RedisError) -> bool {
-    match error {
-        RedisError::Command { source, .. } => matches!(source.code(), Some("READONLY" | "NOREPLICAS" | "UNBLOCKED")),
-        _ => false,
-    }
+    let RedisError::Command { source, .. } = error else { return false };
+    matches!(source.code(), Some("READONLY" | "NOREPLICAS" | "UNBLOCKED"))
 }
 
 #[cfg(test)]

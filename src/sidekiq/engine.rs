@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::capsule::Serving;
 use super::execution_metrics::ExecutionMetrics;
+use super::finished::Finished;
 use super::foreign::Foreign;
 use super::hands::{Fetched, Hands};
 use super::identity::Identity;
 use super::lease::Lease;
 use super::observer::Observer;
+use super::orders::Orders;
 use super::outage::Outage;
-use super::paused::Paused;
 use super::perform::Registry;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
@@ -34,9 +35,12 @@ pub(super) struct Engine {
     pub(super) stats: Stats,
     pub(super) execution_metrics: ExecutionMetrics,
     pub(super) lease: Lease,
+    /// Whether Redis has known us. Held while that is looked at, so that one task alone writes back what was lost.
+    pub(super) was_known: tokio::sync::Mutex<bool>,
+    pub(super) finished: Finished,
     pub(super) foreign: Foreign,
-    pub(super) paused: Paused,
     pub(super) outage: Outage,
+    pub(super) orders: Orders,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
     /// Somebody asked for the end of the process through Redis.
@@ -68,9 +72,11 @@ impl Engine {
             hands,
             stats: Stats::default(),
             execution_metrics: ExecutionMetrics::default(),
-            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str())),
+            lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str()), settings.keys.presence(&identity)),
+            was_known: tokio::sync::Mutex::new(false),
+            finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
-            paused: Paused::default(),
+            orders: Orders::default(),
             outage: Outage::new(Arc::clone(&observer)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
@@ -96,6 +102,16 @@ impl Engine {
         let (redis, keys) = (&self.redis, &self.settings.keys);
         self.stats.flush(redis, keys).await?;
         self.execution_metrics.flush(redis, keys, self.settings.profile, Utc::now()).await
+    }
+
+    /// Returns a job to its queue, as the next to be drawn, or acknowledges it if it is over. `true` if it went back.
+    pub(super) async fn give_back(&self, fetched: &Fetched) -> Result<bool, RedisError> {
+        if self.finished.take(&fetched.bytes) {
+            // Should this fail, it is still over.
+            let over = settle(self, fetched, &Settlement::Over).await;
+            return over.map(|_| false).inspect_err(|_| self.finished.remember(&fetched.bytes));
+        }
+        settle(self, fetched, &Settlement::Next).await
     }
 
     /// Where the jobs lie that we fetched from `queue` and have not settled.

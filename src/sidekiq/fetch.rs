@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use redis::RedisResult;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use super::capsule::Serving;
 use super::engine::Engine;
 use super::hands::{Fetched, Slot};
+use super::lease;
 use super::outage::PAUSE;
 use super::processor;
 use super::settle::Settlement;
@@ -44,7 +46,9 @@ fn turned_all(turned: &[AtomicBool], number: usize) -> bool {
     turned[number].store(true, Ordering::Relaxed);
     let all = turned.iter().all(|turned| turned.load(Ordering::Relaxed));
     if all {
-        turned.iter().for_each(|turned| turned.store(false, Ordering::Relaxed));
+        for turned in turned {
+            turned.store(false, Ordering::Relaxed);
+        }
     }
     all
 }
@@ -78,7 +82,7 @@ impl Fetching {
     /// One decision: what to do with a free slot, or how to wait for one.
     async fn turn(&self, waits: &mut Waits) -> Result<(), RedisError> {
         let (engine, slots) = (&self.engine, &self.capsule.slots);
-        engine.lease.ensure().await?;
+        lease::ensure(engine).await?;
         let slot = if let Some(slot) = slots.next_free() {
             slot
         } else {
@@ -108,9 +112,9 @@ impl Fetching {
         }
         let now = Instant::now();
         let Serving { queues, slots } = &*self.capsule;
-        let mut pauses = engine.paused.changes();
-        waits.unblock_at(engine, |queue| engine.paused.holds(queue)).await;
-        let running = || queues.names().filter(|queue| !engine.paused.holds(queue));
+        let mut orders = engine.orders.changes();
+        waits.unblock_at(engine, |queue| engine.orders.hold(queue)).await;
+        let running = || queues.names().filter(|queue| !engine.orders.hold(queue));
         let open: Vec<&Arc<str>> = running().filter(|queue| engine.foreign.next_look(queue).is_none()).collect();
         let next_look = running().filter_map(|queue| engine.foreign.next_look(queue)).min();
         let mut longest = next_look.map_or(TURN, |look| look.saturating_duration_since(now)).min(TURN);
@@ -131,7 +135,7 @@ impl Fetching {
         tokio::select! {
             arrival = waits.next() => self.accept(arrival),
             () = engine.quiet.cancelled() => Ok(()),
-            _ = pauses.changed() => Ok(()),
+            () = orders.next() => Ok(()),
             () = tokio::time::sleep(longest) => Ok(()),
         }
     }
@@ -159,6 +163,9 @@ impl Fetching {
 /// A fetch got no reply; it may have moved a job all the same.
 pub(super) fn lost(engine: &Engine, error: &RedisError) {
     engine.outage.failed("fetching", error);
+    if !error.is_refusal() {
+        engine.lease.doubt();
+    }
     engine.reply_lost.notify_one();
 }
 
@@ -182,10 +189,18 @@ pub(super) async fn acknowledge_and_draw(
     let mut commands = redis::pipe();
     commands.cmd("LREM").arg(engine.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
     commands.cmd("RPOPLPUSH").arg(engine.settings.keys.queue(first)).arg(engine.working_list(first));
-    let (removed, next): (u32, Option<Vec<u8>>) = engine.redis.pipeline(&commands).await?;
-    let next = match next {
-        Some(bytes) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
-        None => draw_or_lose(engine, others).await,
+    // The one may be refused and the other not, as when the memory is full.
+    commands.ignore_errors();
+    let (removed, next): (RedisResult<u32>, RedisResult<Option<Vec<u8>>>) = engine.redis.pipeline(&commands).await?;
+    let refused = |source| engine.redis.refused(source);
+    let removed = removed.map_err(refused)?;
+    let next = match next.map_err(refused) {
+        Ok(Some(bytes)) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
+        Ok(None) => draw_or_lose(engine, others).await,
+        Err(error) => {
+            lost(engine, &error);
+            None
+        }
     };
     Ok((removed > 0, next))
 }
@@ -231,7 +246,7 @@ fn order<'c>(engine: &Engine, capsule: &'c Serving) -> Vec<&'c Arc<str>> {
     }
     let mut order = capsule.queues.draw();
     let now = Instant::now();
-    order.retain(|queue| !engine.paused.holds(queue));
+    order.retain(|queue| !engine.orders.hold(queue));
     order.retain(|queue| engine.foreign.next_look(queue).is_none_or(|look| look <= now));
     order
 }

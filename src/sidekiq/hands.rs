@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock;
+use super::execution::Execution;
 
 /// A job that lies in our working list of `queue`.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(super) struct Held {
     pub(super) fetched: Fetched,
     /// Seconds since 1970.
     pub(super) since: f64,
+    /// Nothing before its text has been understood.
+    pub(super) execution: Option<Arc<Execution>>,
 }
 
 /// All slots of the process and what each holds.
@@ -36,7 +39,7 @@ enum SlotState {
     Free,
     /// Taken, for a job that is being fetched.
     Empty,
-    Holding(Fetched, f64),
+    Holding(Fetched, f64, Option<Arc<Execution>>),
 }
 
 impl Hands {
@@ -60,8 +63,8 @@ impl Hands {
     pub(super) fn held(&self) -> Vec<Held> {
         let slots = self.lock();
         let held = slots.iter().enumerate().filter_map(|(number, state)| match state {
-            SlotState::Holding(fetched, since) => {
-                Some(Held { slot: name(number), fetched: fetched.clone(), since: *since })
+            SlotState::Holding(fetched, since, execution) => {
+                Some(Held { slot: name(number), fetched: fetched.clone(), since: *since, execution: execution.clone() })
             }
             _ => None,
         });
@@ -72,7 +75,7 @@ impl Hands {
     pub(super) fn texts(&self, queue: &str) -> HashMap<Bytes, usize> {
         let mut texts = HashMap::new();
         for state in self.lock().iter() {
-            if let SlotState::Holding(fetched, _) = state
+            if let SlotState::Holding(fetched, ..) = state
                 && *fetched.queue == *queue
             {
                 *texts.entry(fetched.bytes.clone()).or_default() += 1;
@@ -138,7 +141,14 @@ impl Slot {
 
     /// Holds this job, and no longer the one before.
     pub(super) fn hold(&self, fetched: Fetched) {
-        self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now());
+        self.hands.lock()[self.number] = SlotState::Holding(fetched, clock::now(), None);
+    }
+
+    /// What it holds is being run.
+    pub(super) fn runs(&self, execution: Arc<Execution>) {
+        if let SlotState::Holding(_, _, known) = &mut self.hands.lock()[self.number] {
+            *known = Some(execution);
+        }
     }
 
     /// Holds nothing any more: the job is settled.
@@ -182,7 +192,9 @@ mod tests {
         let (two, one) = (hands.share(2), hands.share(1));
         let held: Vec<Slot> = [two.next_free(), one.next_free(), two.next_free()].into_iter().flatten().collect();
         assert!(held.len() == 3 && two.next_free().is_none() && one.next_free().is_none());
-        held.iter().for_each(|slot| slot.hold(job("{}")));
+        for slot in &held {
+            slot.hold(job("{}"));
+        }
         assert_eq!(hands.held().iter().map(|held| held.slot.as_str()).collect::<Vec<_>>(), ["slot0", "slot1", "slot2"]);
         drop(held);
         assert_eq!((two.free(), one.free()), (2, 1));

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::capsule::Capsule;
 use super::clock;
+use super::dump;
 use super::engine::Engine;
 use super::latency;
-use super::payload::Payload;
+use super::loss;
 use super::processes::OUR_LABEL;
 use super::queues::QueueSet;
 use crate::connections::RedisError;
@@ -27,8 +28,11 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
             engine.outage.failed("measuring the queues", &error);
         }
         match beat(engine, &info).await {
-            Ok(signal) => {
+            Ok((is_new, signal)) => {
                 engine.outage.worked();
+                if is_new && let Err(error) = loss::look(engine).await {
+                    engine.outage.failed("renewing the lease", &error);
+                }
                 if let Some(signal) = signal {
                     obey(engine, &signal);
                 }
@@ -43,8 +47,9 @@ pub(super) async fn run(engine: &Engine, started_at: f64) {
     }
 }
 
-/// One heartbeat. Gives the signal that somebody left for us, at most one each time.
-async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError> {
+/// One heartbeat. Tells whether we were not on the list of processes, and gives the signal that somebody left for us, at
+/// most one each time.
+async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), RedisError> {
     engine.flush_figures().await?;
 
     let mut busy = redis::pipe();
@@ -59,7 +64,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
     let (keys, identity) = (&engine.settings.keys, engine.identity.as_str());
     let mut entry = redis::pipe();
     entry.atomic();
-    entry.cmd("SADD").arg(keys.processes()).arg(identity).ignore();
+    entry.cmd("SADD").arg(keys.processes()).arg(identity);
     entry
         .cmd("HMSET")
         .arg(keys.entry(identity))
@@ -71,8 +76,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<Option<String>, RedisError>
         .ignore();
     entry.cmd("EXPIRE").arg(keys.entry(identity)).arg(LIFE).ignore();
     entry.cmd("RPOP").arg(keys.signals(&engine.identity));
-    let (signal,): (Option<String>,) = engine.redis.pipeline(&entry).await?;
-    Ok(signal)
+    engine.redis.pipeline(&entry).await
 }
 
 fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
@@ -81,7 +85,12 @@ fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
     for held in engine.hands.held() {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
-        let work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
+        let mut work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
+        if let (Some(execution), Some(work)) = (&held.execution, work.as_object_mut()) {
+            // Ours alone: `sidemirror status` tells from it what is overdue.
+            work.extend(execution.expected().map(|limit| ("expected".to_owned(), limit.as_secs().into())));
+            work.extend(execution.progress().map(|progress| ("progress".to_owned(), progress.into())));
+        }
         for key in &keys {
             commands.cmd("HSET").arg(key).arg(&held.slot).arg(work.to_string()).ignore();
         }
@@ -99,7 +108,7 @@ fn busy_keys(engine: &Engine) -> Vec<String> {
 fn info(engine: &Engine, started_at: f64) -> Value {
     let settings = &engine.settings;
     let queues: Vec<&str> = settings.queues().into_iter().map(|queue| &**queue).collect();
-    let weights = |queues: &QueueSet| Value::from_iter(queues.weights().map(|(queue, weight)| (queue, weight)));
+    let weights = |queues: &QueueSet| queues.weights().collect::<Value>();
     let capsule = |capsule: &Capsule| {
         let Capsule { name, concurrency, queues } = capsule;
         (name.clone(), json!({ "concurrency": concurrency, "mode": queues.mode(), "weights": weights(queues) }))
@@ -112,7 +121,7 @@ fn info(engine: &Engine, started_at: f64) -> Value {
         "pid": std::process::id(),
         "tag": settings.tag,
         "concurrency": settings.concurrency(),
-        "capsules": Value::from_iter(settings.capsules.iter().map(capsule)),
+        "capsules": settings.capsules.iter().map(capsule).collect::<Value>(),
         "queues": queues,
         "weights": settings.capsules.iter().map(|capsule| weights(&capsule.queues)).collect::<Vec<_>>(),
         "labels": labels,
@@ -127,16 +136,7 @@ fn obey(engine: &Engine, signal: &str) {
     match signal {
         "TSTP" => engine.quiet.cancel(),
         "TERM" | "INT" => engine.asked_to_stop.cancel(),
-        "TTIN" => {
-            for held in engine.hands.held() {
-                let age = clock::since(held.since).as_secs();
-                let payload = Payload::parse(held.fetched.bytes).ok();
-                let field =
-                    |key: &str| payload.as_ref().and_then(|payload| payload.get::<String>(key)).unwrap_or_default();
-                let (class, jid) = (field("class"), field("jid"));
-                tracing::warn!(slot = held.slot, queue = %held.fetched.queue, ?class, ?jid, seconds = age, "running");
-            }
-        }
+        "TTIN" => dump::dump(engine),
         _ => tracing::warn!("an unknown signal was left for this process"),
     }
 }

@@ -56,6 +56,31 @@ impl Keys {
         self.named("dead")
     }
 
+    /// Jobs under which their workers died too often, and which are not run again unless somebody asks for it.
+    pub(super) fn interrupted(&self) -> String {
+        self.named("interrupted")
+    }
+
+    /// Stands while nothing is to be fetched or scheduled anywhere.
+    pub(super) fn pause(&self) -> String {
+        self.named("sidemirror:pause")
+    }
+
+    /// The job classes that are switched off.
+    pub(super) fn switched_off(&self) -> String {
+        self.named("sidemirror:switched-off")
+    }
+
+    /// Stands while any cancellation is under way.
+    pub(super) fn cancellations(&self) -> String {
+        self.named("sidemirror:cancellations")
+    }
+
+    /// Stands while this job is to be cancelled.
+    pub(super) fn cancellation(&self, jid: &str) -> String {
+        format!("{}sidemirror:cancel:{jid}", self.prefix)
+    }
+
     /// The identities of all processes.
     pub(super) fn processes(&self) -> String {
         self.named("processes")
@@ -92,6 +117,11 @@ impl Keys {
         format!("{}reliable-fetcher-heartbeat-{}", self.prefix, identity.replace(':', "-"))
     }
 
+    /// Says that a process has been here. Nobody else writes or removes it, so that it is only ever gone with all the rest.
+    pub(super) fn presence(&self, identity: &Identity) -> String {
+        format!("{}sidemirror:process:{identity}", self.prefix)
+    }
+
     /// Takes the key of a working list apart into queue and identity. Two forms of identity are in use:
     /// `host:pid:nonce`, and `host:pid` of older reliable fetchers.
     pub(super) fn parse_working_list<'k>(&self, key: &'k str) -> Option<(&'k str, &'k str)> {
@@ -114,7 +144,7 @@ impl fmt::Debug for Keys {
 }
 
 /// A character of a pattern that stands for itself.
-fn escaped(letter: char) -> impl Iterator<Item = char> {
+pub(super) fn escaped(letter: char) -> impl Iterator<Item = char> {
     matches!(letter, '*' | '?' | '[' | ']' | '\\').then_some('\\').into_iter().chain([letter])
 }
 

@@ -4,11 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::engine::Engine;
+use super::loss;
 use super::outage::PAUSE;
 use crate::connections::{Redis, RedisError};
 
 /// Without a refresh for so long we count as dead.
 const LIFE: u64 = 60;
+/// How long Redis remembers that we were there, in seconds: longer than any outage that jobs are to outlast.
+const PRESENCE: u64 = 6 * 60 * 60;
 /// The time between two refreshes.
 const REFRESH: Duration = Duration::from_secs(20);
 /// After this time without a refresh nothing is fetched before the next: the process was stopped or cut off.
@@ -17,13 +20,15 @@ const OVERDUE: Duration = Duration::from_secs(30);
 pub(super) struct Lease {
     redis: Redis,
     key: String,
+    /// What Redis knows us by for longer than the lease lasts.
+    presence: String,
     /// When the last successful refresh was *sent*.
     refreshed: Mutex<Option<Instant>>,
 }
 
 impl Lease {
-    pub(super) fn new(redis: Redis, key: String) -> Self {
-        Self { redis, key, refreshed: Mutex::new(None) }
+    pub(super) fn new(redis: Redis, key: String, presence: String) -> Self {
+        Self { redis, key, presence, refreshed: Mutex::new(None) }
     }
 
     /// Whether rescuers leave our jobs alone for a good while yet.
@@ -32,28 +37,43 @@ impl Lease {
         refreshed.is_some_and(|at| at.elapsed() < OVERDUE)
     }
 
-    /// Refreshes the lease if it is overdue, so that a fetch may follow.
-    pub(super) async fn ensure(&self) -> Result<(), RedisError> {
-        if self.is_fresh() { Ok(()) } else { self.refresh().await }
+    /// Redis was away: the lease may be gone, too. Nothing is fetched before the next refresh.
+    pub(super) fn doubt(&self) {
+        *self.refreshed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Gives the lease back: what still lies in our lists may be taken at once.
     pub(super) async fn end(&self) -> Result<(), RedisError> {
-        self.redis.query(redis::cmd("DEL").arg(&self.key)).await
+        self.redis.query(redis::cmd("DEL").arg(&self.key).arg(&self.presence)).await
     }
 
-    async fn refresh(&self) -> Result<(), RedisError> {
+    /// Proves that we live. `false` if Redis did not know us: before [`begin`](Self::begin), or when it has lost its
+    /// data since.
+    pub(super) async fn refresh(&self) -> Result<bool, RedisError> {
         let sent = Instant::now();
-        self.redis.query::<()>(redis::cmd("SET").arg(&self.key).arg("1").arg("EX").arg(LIFE)).await?;
+        let mut commands = redis::pipe();
+        commands.cmd("SET").arg(&self.key).arg("1").arg("EX").arg(LIFE).ignore();
+        commands.cmd("EXPIRE").arg(&self.presence).arg(PRESENCE);
+        let (known,) = self.redis.pipeline(&commands).await?;
         *self.refreshed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
-        Ok(())
+        Ok(known)
     }
+
+    /// Makes Redis know us.
+    pub(super) async fn begin(&self) -> Result<(), RedisError> {
+        self.redis.query(redis::cmd("SET").arg(&self.presence).arg("1").arg("EX").arg(PRESENCE)).await
+    }
+}
+
+/// Refreshes the lease if it is overdue or in doubt, so that a fetch may follow.
+pub(super) async fn ensure(engine: &Engine) -> Result<(), RedisError> {
+    if engine.lease.is_fresh() { Ok(()) } else { loss::look(engine).await }
 }
 
 /// Keeps the lease as long as the process lives.
 pub(super) async fn keep(engine: &Engine) {
     loop {
-        let pause = match engine.lease.refresh().await {
+        let pause = match loss::look(engine).await {
             Ok(()) => REFRESH,
             Err(error) => {
                 engine.outage.failed("refreshing the lease", &error);

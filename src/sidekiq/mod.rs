@@ -8,7 +8,8 @@
 //!
 //! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
 //! is settled (`settle`), again in one atomic step that takes it out of the working list: it is over, or `retry`
-//! decides that it comes back later or lies in the set of the `dead`. The acknowledgement of a job that is over
+//! decides that it comes back later or lies in the set of the `dead`, and `backtrace` what is told of the failure. A job
+//! of Rails' ActiveJob is looked at through its wrapper (`active_job`). The acknowledgement of a job that is over
 //! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
 //! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
@@ -20,23 +21,39 @@
 //!
 //! The `lease` proves that we live. `rescue` returns the jobs of processes whose lease has run out. `reconcile` finds
 //! jobs that reached our list though the reply to the fetch was lost. A stopping [`Process`] returns what it cannot
-//! finish. A job may therefore run twice, but never not at all.
+//! finish. A job may therefore run twice, but never not at all. One that is over though Redis could not be told is
+//! remembered (`finished`), and not run again here. When Redis comes back without its data (`loss`), the jobs in hand are
+//! written back.
+//!
+//! # What somebody may order
+//!
+//! `switches` pause everything or switch a class off, `cancel` calls one job off; every process looks for `orders` twice
+//! a second. A job under which its worker died too often is set aside in the `quarantine`.
 //!
 //! # What others see
 //!
 //! The `heartbeat` writes the entry by which Sidekiq's dashboard shows the process and what it is doing, and takes
-//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. An [`Observer`] in this program is told more.
+//! the signals that were left there; `stats` are the totals, `execution_metrics` what each class took. `dump` says in
+//! the log what each slot is doing; the [`Overview`] is what all processes together tell. A [`CronTab`] entry shows a
+//! schedule of ours among Ruby's. An [`Observer`] in this program is told more.
 
 mod active_job;
 mod backtrace;
+mod cancel;
 mod capsule;
 mod client;
 mod clock;
+mod cron_tab;
+#[cfg(test)]
+mod cycle_tests;
 mod dead;
 mod detection;
+mod dump;
 mod engine;
+mod execution;
 mod execution_metrics;
 mod fetch;
+mod finished;
 mod foreign;
 mod gitlab;
 mod hands;
@@ -46,9 +63,11 @@ mod job;
 mod keys;
 mod latency;
 mod lease;
+mod loss;
 mod observer;
+mod orders;
 mod outage;
-mod paused;
+mod overview;
 mod payload;
 mod perform;
 mod poller;
@@ -56,29 +75,42 @@ mod process;
 mod processes;
 mod processor;
 mod profile;
+mod quarantine;
 mod queues;
 mod reconcile;
 mod rescue;
 mod retry;
+mod ruby_reader;
+#[cfg(test)]
+mod ruby_texts;
 mod settings;
 mod settle;
 mod shared_queue;
 mod stats;
+mod switches;
+#[cfg(test)]
+#[path = "../../tests/oracle/untouched.rs"]
+mod untouched;
 mod waits;
 mod when;
 
+pub use cancel::{Cancellations, Found};
 pub use capsule::Capsule;
 pub use client::{Client, NewJob};
+pub use cron_tab::{CronTab, Turn};
 pub use detection::{Detection, Evidence, by_processes, detect};
 pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
+pub use overview::{Overview, ProcessView, QueueView, Sizes, WorkView};
 pub use payload::{Edit, Malformed, Payload};
 pub use perform::{Perform, Registry};
 pub use process::Process;
 pub use profile::{Profile, TimeLimit, UnknownProfile};
+pub use quarantine::{Quarantine, Quarantined};
 pub use queues::{NoQueues, QueueSet};
 pub use settings::{DeadSettings, PollerSettings, Settings};
+pub use switches::{Order, Standing, Switches};
 pub use when::When;

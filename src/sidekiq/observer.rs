@@ -17,6 +17,12 @@ pub enum Outcome {
     Foreign,
     /// It was no job at all and lies in the dead set.
     Malformed,
+    /// It was done here before, but could not be acknowledged then: now it was, without being run.
+    Repeated,
+    /// Somebody cancelled it; it lies in the dead set.
+    Cancelled,
+    /// Its class is switched off; it waits in `schedule` for the next look.
+    Held,
     /// While it ran, another process took it for abandoned: it will run again there.
     Interrupted,
 }
@@ -31,6 +37,9 @@ impl Outcome {
             Self::PutOff => "put_off",
             Self::Foreign => "foreign",
             Self::Malformed => "malformed",
+            Self::Repeated => "repeated",
+            Self::Cancelled => "cancelled",
+            Self::Held => "held",
             Self::Interrupted => "interrupted",
         }
     }
@@ -58,7 +67,7 @@ pub trait Observer: Send + Sync {
     /// An execution has ended.
     fn job_finished(&self, _report: &JobReport<'_>) {}
 
-    /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue` and `poller` do so every two seconds while Redis
+    /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue`, `orders` and `poller` do so every two seconds while Redis
     /// answers, and at least every half minute while it does not.
     fn turn(&self, _loop_name: &'static str) {}
 
@@ -68,11 +77,23 @@ pub trait Observer: Send + Sync {
     /// Redis does not answer any more (`true`), or does so again.
     fn redis_is_lost(&self, _lost: bool) {}
 
+    /// Redis came back without its data. The jobs in hand were written back.
+    fn redis_lost_its_data(&self) {}
+
     /// So long the next job of `queue` has been waiting; zero if there is none. Told at every heartbeat.
     fn queue_latency(&self, _queue: &str, _latency: Duration) {}
 
     /// So many jobs of a dead process went back to `queue`.
     fn rescued(&self, _queue: &str, _jobs: u64) {}
+
+    /// So many jobs that died with their workers too often were set aside.
+    fn quarantined(&self, _queue: &str, _jobs: u64) {}
+
+    /// So many running jobs are overdue, and the oldest has been running so long. Told twice a second.
+    fn running(&self, _overdue: usize, _oldest: Duration) {}
+
+    /// Everything is paused (`true`), or goes on again.
+    fn paused(&self, _paused: bool) {}
 
     /// So many jobs whose fetch had lost its reply went back to `queue`.
     fn recovered(&self, _queue: &str, _jobs: u64) {}

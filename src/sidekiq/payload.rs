@@ -12,6 +12,8 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::ruby_reader::{NESTING, refusal};
+
 /// A JSON object in its original bytes, with the place of every top-level member known. Cheap to clone.
 #[derive(Clone)]
 pub struct Payload {
@@ -38,22 +40,24 @@ pub enum Malformed {
     /// It is nested so deep that Ruby does not read it: its poller would take it for a retry and lose it.
     #[error("the payload is nested deeper than {NESTING} levels")]
     TooDeep,
+    /// It holds the escape of half a character (an unpaired surrogate), which Ruby does not read either.
+    #[error("the payload holds half a character")]
+    HalfCharacter,
 }
-
-/// How deep Ruby's parser goes.
-const NESTING: usize = 100;
 
 impl Payload {
     /// Finds the members in `bytes`.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Self, Malformed> {
         let bytes = bytes.into();
         let text = readable(&bytes);
-        let members = match members_of(&text) {
-            Ok(_) if nesting(&bytes) > NESTING => return Err(Malformed::TooDeep),
-            Ok(members) => members.into(),
-            Err(_) if serde_json::from_str::<&RawValue>(&text).is_ok() => return Err(Malformed::NotAnObject),
-            Err(_) => return Err(Malformed::NotJson),
-        };
+        let members = members_of(&text);
+        if members.is_err() && serde_json::from_str::<&RawValue>(&text).is_err() {
+            return Err(Malformed::NotJson);
+        }
+        if let Some(malformed) = refusal(&bytes) {
+            return Err(malformed);
+        }
+        let members = members.map_err(|_| Malformed::NotAnObject)?.into();
         Ok(Self { bytes, members })
     }
 
@@ -120,7 +124,8 @@ impl Edit<'_> {
         let Payload { bytes, members } = self.payload;
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             let fields: Vec<String> = self.added().collect();
-            return format!("{{{}}}", fields.join(",")).into();
+            let inside = bytes.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace + 1);
+            return [&bytes[..inside], fields.join(",").as_bytes(), &bytes[inside..]].concat().into();
         };
         let mut text = bytes[..first.start].to_vec();
         let mut previous: Option<&Member> = None;
@@ -173,32 +178,6 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
         text.extend(std::iter::repeat_n('?', chunk.invalid().len()));
     }
     Cow::Owned(text)
-}
-
-/// How many arrays and objects lie within each other at most. The text is JSON.
-fn nesting(text: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some(byte) = bytes.next()
-                    && *byte != b'"'
-                {
-                    if *byte == b'\\' {
-                        bytes.next();
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    deepest
 }
 
 fn members_of(text: &str) -> Result<Vec<Member>, serde_json::Error> {

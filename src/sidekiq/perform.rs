@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -15,6 +16,15 @@ pub trait Perform: Send + Sync {
     /// # Errors
     /// [`NotDone`] says what is to become of the job.
     async fn perform(&self, job: &Job) -> Result<(), NotDone>;
+
+    /// How long the job should take at most, if that can be told; after that it is shown as overdue. It is not ended.
+    fn expected(&self, _job: &Job) -> Option<Duration> {
+        None
+    }
+
+    /// This job will not be run (again): it was cancelled before it began, or its worker died under it too often.
+    /// `reason` is a sentence for people. May be called more than once, and in a process that never ran the job.
+    async fn abandoned(&self, _job: &Job, _reason: &str) {}
 
     /// What the job is about, in a word for its lines in the log; nothing if that cannot be told. No secret.
     fn subject(&self, _job: &Job) -> Option<String> {
@@ -45,9 +55,14 @@ impl Registry {
     pub fn find(&self, class: &str) -> Option<&Arc<dyn Perform>> {
         self.classes.get(constant(class))
     }
+
+    /// The Ruby names of the classes, without a leading `::`.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.classes.keys().map(String::as_str)
+    }
 }
 
 /// In Ruby `::Mirror` and `Mirror` are the same constant.
-fn constant(class: &str) -> &str {
+pub(super) fn constant(class: &str) -> &str {
     class.strip_prefix("::").unwrap_or(class)
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::Script;
+use serde_json::Value;
 
 use super::clock;
 use super::dead::{Bounds, legible};
 use super::engine::Engine;
 use super::payload::Payload;
 use super::processes;
+use super::profile::Profile;
 use super::settings::PollerSettings;
 use crate::connections::RedisError;
 
@@ -62,7 +64,7 @@ pub(super) async fn run(engine: &Engine) {
             engine.outage.failed("moving due jobs", &error);
         }
         let interval = match processes::count(&engine.redis, &engine.settings.keys).await {
-            Ok(processes) => interval(settings, processes),
+            Ok(processes) => interval(settings, engine.settings.profile, processes),
             Err(_) => BLIND_WAIT,
         };
         wait(engine, interval).await;
@@ -74,13 +76,15 @@ pub(super) async fn run(engine: &Engine) {
 pub(super) async fn poll(engine: &Engine) -> Result<(), RedisError> {
     processes::clean_up(&engine.redis, &engine.settings.keys).await?;
     for set in ["retry", "schedule"] {
-        let mut all = 0;
+        let (mut all, mut stuck) = (0, 0);
         loop {
             engine.observer.turn("poller");
-            let due = due(engine, set).await?;
+            let due = due(engine, set, stuck).await?;
             let moved = move_page(engine, set, &due).await?;
             all += moved;
-            if moved == 0 || due.len() < PAGE || engine.quiet.is_cancelled() {
+            // What could not be moved, or was by another process, must not keep what is due after it from moving.
+            stuck += (due.len() as u64).saturating_sub(moved);
+            if due.len() < PAGE || engine.quiet.is_cancelled() {
                 break;
             }
         }
@@ -91,9 +95,10 @@ pub(super) async fn poll(engine: &Engine) -> Result<(), RedisError> {
     Ok(())
 }
 
-async fn due(engine: &Engine, set: &str) -> Result<Vec<Bytes>, RedisError> {
+/// The next page of what is due, after so many members.
+async fn due(engine: &Engine, set: &str, after: u64) -> Result<Vec<Bytes>, RedisError> {
     let mut command = redis::cmd("ZRANGEBYSCORE");
-    command.arg(engine.settings.keys.named(set)).arg("-inf").arg(clock::now()).arg("LIMIT").arg(0).arg(PAGE);
+    command.arg(engine.settings.keys.named(set)).arg("-inf").arg(clock::now()).arg("LIMIT").arg(after).arg(PAGE);
     let members: Vec<Vec<u8>> = engine.redis.query(&command).await?;
     Ok(members.into_iter().map(Bytes::from).collect())
 }
@@ -113,7 +118,7 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
             gone += bury(engine, set, member).await?;
             continue;
         };
-        let text = job.edit().set("enqueued_at", now.clone()).finish();
+        let text = enqueued(&job, now.clone());
         script.key(keys.queue(&queue)).arg(&member[..]).arg(&text[..]).arg(queue);
         movable += 1;
     }
@@ -121,6 +126,11 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
         gone += engine.redis.invoke::<u64>(&script).await?;
     }
     Ok(gone)
+}
+
+/// The text of a job that comes into its queue now.
+pub(super) fn enqueued(job: &Payload, now: Value) -> Bytes {
+    job.edit().set("enqueued_at", now).finish()
 }
 
 async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {
@@ -132,10 +142,10 @@ async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisEr
 }
 
 /// The time until the next look: longer the more processes look, and never the same twice.
-fn interval(settings: &PollerSettings, processes: u32) -> Duration {
+fn interval(settings: &PollerSettings, profile: Profile, processes: u32) -> Duration {
     let average = settings.own_interval.unwrap_or(settings.average_interval * processes);
     let chance: f64 = rand::random();
-    average.mul_f64(if processes < 10 { 0.5 + chance } else { 2.0 * chance })
+    average.mul_f64(if processes < 10 { 0.5 + chance } else { profile.poll_spread() * chance })
 }
 
 async fn wait(engine: &Engine, time: Duration) {
@@ -151,16 +161,27 @@ async fn wait(engine: &Engine, time: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
+
+    /// The mean of a thousand intervals, which all lie in this range of seconds.
+    fn mean(settings: &PollerSettings, profile: Profile, processes: u32, range: Range<f64>) -> f64 {
+        let one = |_| interval(settings, profile, processes).as_secs_f64();
+        let all: Vec<f64> =
+            (0..1000).map(one).inspect(|seconds| assert!(range.contains(seconds), "{seconds}")).collect();
+        all.iter().sum::<f64>() / 1000.0
+    }
 
     #[test]
     fn processes_share_the_polling() {
         let settings = PollerSettings::default();
-        for _ in 0..1000 {
-            assert!((2.5..7.5).contains(&interval(&settings, 1).as_secs_f64()));
-            assert!((0.0..200.0).contains(&interval(&settings, 20).as_secs_f64()));
-        }
+        assert!((4.5..5.5).contains(&mean(&settings, Profile::V6_4, 1, 2.5..7.5)));
+        assert!((41.0..49.0).contains(&mean(&settings, Profile::V8, 9, 22.5..67.5)));
+        // Before 8 many processes look twice as often as they are meant to.
+        assert!((45.0..55.0).contains(&mean(&settings, Profile::V7, 20, 0.0..100.0)));
+        assert!((90.0..110.0).contains(&mean(&settings, Profile::V8, 20, 0.0..200.0)));
         let own = PollerSettings { own_interval: Some(Duration::from_secs(2)), ..settings };
-        assert!((1.0..3.0).contains(&interval(&own, 5).as_secs_f64()));
+        assert!((1.8..2.2).contains(&mean(&own, Profile::V7, 5, 1.0..3.0)));
     }
 }

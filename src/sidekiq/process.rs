@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::observer::Observer;
 use super::perform::Registry;
 use super::settings::Settings;
-use super::{clock, fetch, gitlab, heartbeat, lease, paused, poller, reconcile, rescue};
+use super::{clock, dump, fetch, gitlab, heartbeat, lease, orders, poller, reconcile, rescue};
 use crate::connections::{RedisError, Redises};
 
 /// So long before the deadline the jobs still running are returned.
@@ -23,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// A running process: fetches jobs, runs them and tells the others that it lives.
 ///
 /// Signals of the operating system are the caller's: `TERM` and `INT` mean [`stop`](Self::stop), `TSTP` means
-/// [`quiet`](Self::quiet). Those that come from the dashboard through Redis are dealt with here: quiet is obeyed,
+/// [`quiet`](Self::quiet), `TTIN` [`dump`](Self::dump). Those that come from the dashboard through Redis are dealt with here: quiet is obeyed,
 /// a wish to stop ends [`asked_to_stop`](Self::asked_to_stop).
 ///
 /// Dropping it without [`stop`](Self::stop) ends it at once; its jobs are then run by whoever rescues them.
@@ -47,15 +47,15 @@ impl Process {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, RedisError> {
         let engine = Engine::new(identity, settings, redis.into(), registry, observer);
-        engine.lease.ensure().await?;
-        // Before the first fetch: a paused queue stays paused over a restart.
-        paused::look(&engine).await?;
+        lease::ensure(&engine).await?;
+        // What is paused stays paused over a restart.
+        orders::look(&engine).await?;
         let process = Self { engine, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
         let started_at = clock::now();
         process.run(move |engine| async move { heartbeat::run(&engine, started_at).await });
         process.run(|engine| async move { lease::keep(&engine).await });
-        process.run(|engine| async move { paused::run(&engine).await });
         process.run(|engine| async move { reconcile::run(&engine).await });
+        process.run(|engine| async move { orders::run(&engine).await });
         process.run(|engine| async move { rescue::run(&engine).await });
         if process.engine.settings.poller.enabled {
             process.run(|engine| async move { poller::run(&engine).await });
@@ -86,6 +86,11 @@ impl Process {
     /// Whether the process is quiet, by whoever's wish.
     pub fn is_quiet(&self) -> bool {
         self.engine.quiet.is_cancelled()
+    }
+
+    /// Logs what each slot is doing, as `TTIN` asks for.
+    pub fn dump(&self) {
+        dump::dump(&self.engine);
     }
 
     /// How many jobs are running.
@@ -131,7 +136,7 @@ impl Process {
         let leave = async {
             for held in engine.hands.held() {
                 // A job that ends at this very moment settles itself; Redis lets only one of the two happen.
-                if let Err(error) = engine.settle(&held.fetched, &super::settle::Settlement::Next).await {
+                if let Err(error) = engine.give_back(&held.fetched).await {
                     engine.outage.failed("returning a job", &error);
                 }
             }

@@ -22,6 +22,19 @@ struct Info {
     labels: Vec<String>,
 }
 
+impl Info {
+    fn is_ours(&self) -> bool {
+        self.labels.iter().any(|label| label == OUR_LABEL)
+    }
+}
+
+/// Whether the process of this name is registered and of our kind.
+pub(super) async fn is_ours(redis: &Redis, keys: &Keys, identity: &str) -> Result<bool, RedisError> {
+    let info: Option<Vec<u8>> = redis.query(redis::cmd("HGET").arg(keys.named(identity)).arg("info")).await?;
+    let info = info.and_then(|info| serde_json::from_slice::<Info>(&info).ok());
+    Ok(info.is_some_and(|info| info.is_ours()))
+}
+
 /// How many processes are registered; at least one.
 pub(super) async fn count(redis: &Redis, keys: &Keys) -> Result<u32, RedisError> {
     Ok(redis.query::<u32>(redis::cmd("SCARD").arg(keys.processes())).await?.max(1))
@@ -31,7 +44,7 @@ pub(super) async fn count(redis: &Redis, keys: &Keys) -> Result<u32, RedisError>
 pub(super) async fn queues_of_others(redis: &Redis, keys: &Keys) -> Result<HashSet<String>, RedisError> {
     let served = infos(redis, keys).await?.into_iter().filter_map(|(_, info)| {
         let info: Info = serde_json::from_slice(&info?).ok()?;
-        (!info.labels.iter().any(|label| label == OUR_LABEL)).then_some(info.queues)
+        (!info.is_ours()).then_some(info.queues)
     });
     Ok(served.flatten().collect())
 }

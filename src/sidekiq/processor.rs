@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use super::cancel::{self, Cancellations};
 use super::capsule::Serving;
 use super::clock;
 use super::dead;
@@ -17,7 +18,9 @@ use super::fetch;
 use super::gitlab;
 use super::hands::{Fetched, Slot};
 use super::job::{Job, JobFailure, NotDone};
+use super::loss;
 use super::observer::{JobReport, Outcome};
+use super::orders;
 use super::outage::PAUSE;
 use super::payload::Payload;
 use super::perform::Perform;
@@ -29,7 +32,7 @@ pub(super) async fn work(engine: Arc<Engine>, capsule: Arc<Serving>, slot: Slot,
     let mut next = Some(first);
     while let Some(fetched) = next {
         slot.hold(fetched.clone());
-        if engine.quiet.is_cancelled() {
+        if engine.quiet.is_cancelled() || engine.orders.hold(&fetched.queue) {
             // It was drawn while we were asked to draw no more.
             settle_at_last(&engine, &fetched, &Settlement::Next).await;
             break;
@@ -55,7 +58,8 @@ async fn run(engine: &Engine, capsule: &Serving, slot: &Slot, fetched: &Fetched)
         }
     };
 
-    let job = Job::new(payload, &fetched.queue, engine.hard_stop.clone());
+    let job = Job::new(payload, &fetched.queue, &engine.hard_stop);
+    slot.runs(Arc::clone(job.execution()));
     let work = engine.registry.find(job.class());
     let span = span(&job, work.and_then(|work| work.subject(&job)).as_deref());
     if engine.settings.gitlab.enabled != gitlab::Switch::Off {
@@ -101,6 +105,10 @@ async fn settle_by_class(
     let started = Instant::now();
     let latency = job.latency();
     let (settlement, outcome) = match work {
+        _ if engine.finished.take(&fetched.bytes) => {
+            tracing::warn!("this job was done here before and only now can be acknowledged: it is not run again");
+            (Settlement::Over, Outcome::Repeated)
+        }
         Some(work) => gitlab::around(engine, job, &slot.name(), perform(engine, work.as_ref(), job)).await,
         None => foreign(engine, fetched, job).await,
     };
@@ -112,7 +120,10 @@ async fn settle_by_class(
         _ => {}
     }
     let duration = started.elapsed();
-    if outcome != Outcome::Foreign {
+    if job.is_called_off() && matches!(outcome, Outcome::Cancelled | Outcome::Done) {
+        orders::obeyed(engine, job).await;
+    }
+    if !matches!(outcome, Outcome::Foreign | Outcome::Held) {
         let elapsed = (duration.as_secs_f64() * 1000.0).round() / 1000.0;
         tracing::info!(outcome = outcome.as_str(), elapsed, "end");
     }
@@ -129,10 +140,19 @@ async fn settle_by_class(
 
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
+    if orders::is_called_off(engine, job).await {
+        work.abandoned(job, Cancellations::REASON).await;
+        return (cancel::end(engine, job), Outcome::Cancelled);
+    }
+    if engine.orders.is_off(job.class()) {
+        return (put_off(job, clock::now() + orders::LOOK_AGAIN.as_secs_f64()), Outcome::Held);
+    }
+    job.execution().expect(work.expected(job));
     tracing::info!("start");
     let result = AssertUnwindSafe(work.perform(job)).catch_unwind().await;
     match result.unwrap_or_else(|panic| Err(panicked(&*panic).into())) {
         Ok(()) => (Settlement::Over, Outcome::Done),
+        Err(_) if job.is_called_off() => (cancel::end(engine, job), Outcome::Cancelled),
         Err(NotDone::Interrupted) => (Settlement::Next, Outcome::Returned),
         Err(_) if engine.hard_stop.is_cancelled() => (Settlement::Next, Outcome::Returned),
         Err(NotDone::Later(wait)) => (put_off(job, clock::now() + wait.as_secs_f64()), Outcome::PutOff),
@@ -144,7 +164,7 @@ async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement,
 }
 
 /// A job that is put off comes back to the queue it was fetched from, whatever it says itself.
-fn put_off(job: &Job, due: f64) -> Settlement {
+pub(super) fn put_off(job: &Job, due: f64) -> Settlement {
     let payload = job.payload();
     let text = if payload.get::<String>("queue").as_deref() == Some(job.queue()) {
         payload.as_bytes().clone()
@@ -190,7 +210,12 @@ async fn conclude(
 ) -> (Outcome, Option<Fetched>) {
     let (lay_there, next) = if let Settlement::Over = settlement {
         match fetch::acknowledge_and_draw(engine, capsule, fetched).await {
-            Ok(answer) => answer,
+            Ok((true, next)) => (true, next),
+            Ok((false, next)) => {
+                // It may have come back to us with this very draw; then that is what is acknowledged now.
+                let others = next.filter(|next| next.bytes != fetched.bytes || next.queue != fetched.queue);
+                (settle_at_last(engine, fetched, &settlement).await, others)
+            }
             Err(error) => {
                 fetch::lost(engine, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
@@ -201,15 +226,14 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine, capsule).await)
     };
     let outcome = match outcome {
-        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there && engine.hard_stop.is_cancelled() => {
-            Outcome::Returned
-        }
-        Outcome::Done | Outcome::Failed | Outcome::PutOff if !lay_there => Outcome::Interrupted,
+        Outcome::Foreign | Outcome::Malformed | Outcome::Returned | Outcome::Interrupted => outcome,
+        _ if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
+        _ if !lay_there => Outcome::Interrupted,
         outcome => outcome,
     };
     match outcome {
         Outcome::Done => engine.stats.count(false),
-        Outcome::Failed => engine.stats.count(true),
+        Outcome::Failed | Outcome::Cancelled => engine.stats.count(true),
         _ => {}
     }
     (outcome, next)
@@ -217,15 +241,28 @@ async fn conclude(
 
 /// Settles a job, trying every second until Redis answers. `false` if it certainly lay in our list no longer.
 async fn settle_at_last(engine: &Engine, fetched: &Fetched, settlement: &Settlement) -> bool {
-    let mut uncertain = false;
+    let (mut uncertain, mut is_known) = (false, false);
     loop {
-        match engine.settle(fetched, settlement).await {
-            Ok(lay_there) => return lay_there || uncertain,
+        let looked = match engine.settle(fetched, settlement).await {
+            Ok(true) => {
+                engine.finished.take(&fetched.bytes);
+                return true;
+            }
+            Ok(false) if is_known => return uncertain,
+            // Perhaps it is not there because nothing is there any more; then it is written back now.
+            Ok(false) => loss::look(engine).await,
             Err(error) => {
                 uncertain |= !error.is_refusal();
-                engine.outage.failed("settling a job", &error);
-                tokio::time::sleep(PAUSE).await;
+                Err(error)
             }
+        };
+        if matches!(settlement, Settlement::Over) {
+            engine.finished.remember(&fetched.bytes);
+        }
+        is_known = looked.is_ok();
+        if let Err(error) = looked {
+            engine.outage.failed("settling a job", &error);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -240,7 +277,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> JobFailure {
 }
 
 /// Foreign text made fit for one line of a log.
-fn brief(text: &str) -> String {
+pub(super) fn brief(text: &str) -> String {
     text.chars()
         .take(200)
         .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })

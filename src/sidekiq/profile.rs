@@ -67,6 +67,14 @@ impl Profile {
         }
     }
 
+    /// Where ten processes or more look for due jobs, the longest wait between two looks of one of them, in averages.
+    pub(super) fn poll_spread(self) -> f64 {
+        match self {
+            Self::V8 => 2.0,
+            _ => 1.0,
+        }
+    }
+
     /// What is added at random to the delay of retry number `count`, in seconds.
     pub fn jitter(self, count: u32) -> f64 {
         let rounds = u64::from(count) + 1;

@@ -113,15 +113,13 @@ mod tests {
     #[test]
     fn each_order_comes_as_often_as_in_a_shuffled_list() {
         const DRAWS: u32 = 60_000;
-        let cases: [(&[(&str, u32)], [u32; 3]); 4] = [
-            (&[("a", 3), ("b", 2), ("c", 1)], [3, 2, 1]),
-            (&[("a", 1), ("b", 1), ("c", 1)], [1, 1, 1]),
+        for (set, times) in [
+            (queues(&[("a", 3), ("b", 2), ("c", 1)]), [3, 2, 1]),
+            (queues(&[("a", 1), ("b", 1), ("c", 1)]), [1, 1, 1]),
             // Beside a weight, 0 counts as 1.
-            (&[("a", 5), ("b", 0), ("c", 2)], [5, 1, 2]),
-            (&[("a", 1), ("b", 1), ("c", 1), ("a", 1), ("b", 4)], [2, 5, 1]),
-        ];
-        for (given, times) in cases {
-            let set = queues(given);
+            (queues(&[("a", 5), ("b", 0), ("c", 2)]), [5, 1, 2]),
+            (queues(&[("a", 1), ("b", 1), ("c", 1), ("a", 1), ("b", 4)]), [2, 5, 1]),
+        ] {
             let mut counted = std::collections::HashMap::<Vec<&str>, u32>::new();
             for _ in 0..DRAWS {
                 *counted.entry(set.draw().into_iter().map(|name| &**name).collect()).or_default() += 1;

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use super::engine::Engine;
 use super::hands::Fetched;
 use super::outage::PAUSE;
-use super::settle::Settlement;
 use super::waits::BLOCK;
 use crate::connections::RedisError;
 
@@ -54,7 +53,7 @@ async fn return_jobs(engine: &Engine, queue: Arc<str>, bytes: &Bytes, count: usi
     let fetched = Fetched { queue, bytes: bytes.clone() };
     let mut returned = 0;
     for _ in 0..count {
-        returned += u64::from(engine.settle(&fetched, &Settlement::Next).await?);
+        returned += u64::from(engine.give_back(&fetched).await?);
     }
     if returned > 0 {
         tracing::warn!(queue = %fetched.queue, jobs = returned, "a fetch lost its reply; what it took is back in the queue");
@@ -69,7 +68,7 @@ pub(super) async fn return_all(engine: &Engine) -> Result<u64, RedisError> {
     for queue in engine.settings.queues() {
         for bytes in list(engine, queue).await? {
             let fetched = Fetched { queue: Arc::clone(queue), bytes };
-            returned += u64::from(engine.settle(&fetched, &Settlement::Next).await?);
+            returned += u64::from(engine.give_back(&fetched).await?);
         }
     }
     Ok(returned)

@@ -20,6 +20,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// Retries of a job that does not name a number itself.
     pub max_retries: u32,
+    /// How often a worker may die under a job before the job is set aside; `None`: as often as it likes. A job may say
+    /// otherwise.
+    pub max_interruptions: Option<u32>,
     /// Shown beside the process on the dashboard, after our own `sidemirror` and `sidemirror-<version>`.
     pub labels: Vec<String>,
     /// Shown beside the process on the dashboard; may be empty.
@@ -40,13 +43,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Sidekiq's defaults for one capsule with these queues: 25 seconds to stop, 25 retries.
+    /// Sidekiq's defaults for one capsule with these queues: 25 seconds to stop, 25 retries; and GitLab's fetcher's of
+    /// three deaths of a worker under a job.
     pub fn new(concurrency: usize, queues: QueueSet, profile: Profile) -> Self {
         let default = Capsule { name: Capsule::DEFAULT.to_owned(), concurrency: concurrency.max(1), queues };
         Self {
             capsules: vec![default],
             timeout: Duration::from_secs(25),
             max_retries: 25,
+            max_interruptions: Some(3),
             labels: Vec::new(),
             tag: String::new(),
             profile,

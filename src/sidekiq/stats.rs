@@ -29,6 +29,7 @@ impl Stats {
     /// Adds what was counted to the figures in Redis; keeps it for the next time if that fails.
     pub(super) async fn flush(&self, redis: &Redis, keys: &Keys) -> Result<(), RedisError> {
         let (processed, failed) = (self.processed.swap(0, Ordering::Relaxed), self.failed.swap(0, Ordering::Relaxed));
+        // Ruby's 6 writes zeros, too; its readers take a figure that is not there for zero.
         if processed + failed == 0 {
             return Ok(());
         }

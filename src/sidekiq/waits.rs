@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 use super::engine::Engine;
 use super::fetch;
 use super::hands::{Fetched, Slot};
-use super::settle::Settlement;
 use crate::connections::{Dedicated, RedisError};
 
 /// How long a wait blocks on the server.
@@ -106,7 +105,7 @@ impl Waits {
                 match self.next().await {
                     Ok(None) => {}
                     // What cannot be given back now is found in our lists at the very end.
-                    Ok(Some((_slot, fetched))) => drop(engine.settle(&fetched, &Settlement::Next).await),
+                    Ok(Some((_slot, fetched))) => drop(engine.give_back(&fetched).await),
                     Err(error) => fetch::lost(engine, &error),
                 }
             }

@@ -30,7 +30,12 @@ pub struct Metrics {
     foreign: IntCounter,
     rescued: IntCounter,
     recovered: IntCounter,
+    quarantined: IntCounter,
+    overdue: IntGauge,
+    oldest: Gauge,
+    paused: IntGauge,
     redis_up: IntGauge,
+    redis_data_losses: IntCounter,
     runs: IntCounterVec,
     waiting: Histogram,
     update: HistogramVec,
@@ -67,7 +72,18 @@ impl Metrics {
                 "sidemirror_recovered_jobs_total",
                 "Jobs of this process whose fetch had lost its reply, put back into their queue",
             )?,
+            quarantined: add.counter(
+                "sidemirror_quarantined_jobs_total",
+                "Jobs set aside because their workers had died under them too often",
+            )?,
+            overdue: add.int_gauge("sidemirror_overdue_jobs", "Running jobs that take longer than they should")?,
+            oldest: add.gauge("sidemirror_oldest_job_age_seconds", "Time the oldest running job has been running")?,
+            paused: add.int_gauge("sidemirror_paused", "Whether an administrator has paused everything")?,
             redis_up: add.int_gauge("sidemirror_redis_up", "Whether Redis answers")?,
+            redis_data_losses: add.counter(
+                "sidemirror_redis_data_losses_total",
+                "Times that Redis came back without its data while this process ran",
+            )?,
             runs: add.counters(
                 "sidemirror_runs_total",
                 "Runs of mirrors ended, by direction and outcome",
@@ -128,6 +144,11 @@ impl Metrics {
         self.redis_up.set(i64::from(!lost));
     }
 
+    /// Redis came back without its data.
+    pub fn redis_lost_its_data(&self) {
+        self.redis_data_losses.inc();
+    }
+
     fn show_mirrors(&self, tick: &Tick) {
         let count = |state, number| self.mirrors.with_label_values(&[state]).set(whole(number));
         count("due", tick.counts.due);
@@ -173,6 +194,19 @@ impl Metrics {
 
     pub(super) fn jobs_rescued(&self, jobs: u64) {
         self.rescued.inc_by(jobs);
+    }
+
+    pub(super) fn jobs_quarantined(&self, jobs: u64) {
+        self.quarantined.inc_by(jobs);
+    }
+
+    pub(super) fn running(&self, overdue: usize, oldest: Duration) {
+        self.overdue.set(whole(overdue));
+        self.oldest.set(oldest.as_secs_f64());
+    }
+
+    pub(super) fn paused(&self, paused: bool) {
+        self.paused.set(paused.into());
     }
 
     pub(super) fn jobs_recovered(&self, jobs: u64) {

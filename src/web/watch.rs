@@ -43,12 +43,28 @@ impl Observer for Watch {
         self.metrics.redis_is_lost(lost);
     }
 
+    fn redis_lost_its_data(&self) {
+        self.metrics.redis_lost_its_data();
+    }
+
     fn queue_latency(&self, queue: &str, latency: Duration) {
         self.metrics.queue_latency(queue, latency);
     }
 
     fn rescued(&self, _queue: &str, jobs: u64) {
         self.metrics.jobs_rescued(jobs);
+    }
+
+    fn quarantined(&self, _queue: &str, jobs: u64) {
+        self.metrics.jobs_quarantined(jobs);
+    }
+
+    fn running(&self, overdue: usize, oldest: Duration) {
+        self.metrics.running(overdue, oldest);
+    }
+
+    fn paused(&self, paused: bool) {
+        self.metrics.paused(paused);
     }
 
     fn recovered(&self, _queue: &str, jobs: u64) {

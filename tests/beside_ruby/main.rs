@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+mod cron_tab;
 mod detection;
 mod execution_metrics;
+mod pushing;
 
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -91,6 +91,21 @@ const MISTAKES: &[Mistake<'static>] = &[
     ("key file that is not there", "", "secret_key_file: /nowhere/secret.key", &[], &[]),
     ("key file with something else in it", "", "secret_key_file: /dev/null", &[], &[]),
     ("a URL where a variable's name belongs", "", "", &[], &[("REDIS_PROVIDER", "redis://:hunter2@h:1")]),
+    ("URL that is none", "", "", &[], &[("REDIS_URL", "hunter2")]),
+    ("URL that is none in the file", "", "redis: {url: 'redis://:hunter2@h:x'}", &[], &[]),
+    ("URL in place of the section", "", "redis: 'redis://:hunter2@h'", &[], &[]),
+    ("TLS with anybody", "", "redis: {url: 'rediss://h#insecure'}", &[], &[]),
+    ("two passwords", "", "redis: {url: 'redis://:hunter2@h', password_file: /x}", &[], &[]),
+    ("user without a password", "", "redis: {username: worker}", &[], &[]),
+    ("certificate without a key", "", "redis: {url: 'rediss://h', certificate_file: /x}", &[], &[]),
+    ("CA without TLS", "", "redis: {ca_file: /x}", &[], &[]),
+    ("CA file with something else in it", "", "redis: {url: 'rediss://h', ca_file: /dev/null}", &[], &[]),
+    ("password file that is not there", "", "redis: {password_file: /nowhere/password}", &[], &[]),
+    ("password file with nothing in it", "", "redis: {password_file: /dev/null}", &[], &[]),
+    ("Sentinels with a socket", "", "redis: {url: 'unix:///x', sentinels: [h]}", &[], &[]),
+    ("Sentinel that is no host", "", "redis: {sentinels: ['redis://:hunter2@h'], sentinel_master: forge}", &[], &[]),
+    ("master without Sentinels", "", "redis: {sentinel_master: forge}", &[], &[]),
+    ("too long a wait", "", "redis: {response_timeout: 1m}", &[], &[]),
 ];
 
 #[test]
@@ -229,4 +244,30 @@ fn redis_is_where_sidekiq_would_look_for_it() {
     assert_eq!(url(&[]), "localhost:6379/0");
     assert_eq!(url(&[("REDIS_URL", "redis://a")]), "a:6379/0");
     assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "b:6379/0");
+}
+
+#[test]
+fn sentinels_need_a_name_for_the_master() {
+    let load = |redis: &str, variables: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sidekiq.yml");
+        fs::write(&path, format!("mirror: {{redis: {redis}}}")).unwrap();
+        let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::load(&Overrides { path: Some(path), ..Overrides::default() }, &env)
+    };
+    let url = [("REDIS_URL", "rediss://forge/2")];
+    let error = load("{sentinels: [a]}", &[]).unwrap_err().to_string();
+    assert!(error.contains("mirror.redis.sentinels: nothing says what they call the master"), "{error}");
+    let named_by_url = load("{sentinels: [a, 'b:1']}", &url).unwrap().redis.sentinels.unwrap();
+    assert_eq!(named_by_url.addresses, [("a".to_owned(), 26379), ("b".to_owned(), 1)]);
+    // As Redis, unless something else is said.
+    assert!(named_by_url.tls);
+    assert!(!load("{sentinels: [a], sentinel_tls: false}", &url).unwrap().redis.sentinels.unwrap().tls);
+}
+
+#[test]
+fn a_negative_number_of_interruptions_means_that_no_job_is_set_aside() {
+    let limit = |text: &str| load(text, Overrides::default(), &[]).sidekiq.max_interruptions;
+    assert_eq!(limit("max_retries_after_interruption: 5"), Some(5));
+    assert_eq!(limit(":max_retries_after_interruption: -1"), None);
 }

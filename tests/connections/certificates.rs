@@ -49,12 +49,10 @@ impl Ca {
 
     /// Keys of `mirror.redis`: trust this CA, and show this certificate if one is named.
     pub(crate) fn client_keys(&self, certificate: Option<&str>) -> String {
-        let mut keys = format!("ca_file: {}", self.path("ca.crt").display());
-        if let Some(name) = certificate {
-            let [file, key] = ["crt", "key"].map(|kind| self.path(&format!("{name}.{kind}")));
-            keys += &format!(", certificate_file: {}, key_file: {}", file.display(), key.display());
-        }
-        keys
+        let ca = format!("ca_file: {}", self.path("ca.crt").display());
+        let Some(name) = certificate else { return ca };
+        let [file, key] = ["crt", "key"].map(|kind| self.path(&format!("{name}.{kind}")));
+        format!("{ca}, certificate_file: {}, key_file: {}", file.display(), key.display())
     }
 
     fn openssl(&self, line: &str) {

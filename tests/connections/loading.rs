@@ -2,16 +2,12 @@
 
 use crate::rig::wait;
 use crate::rig::worker::Worker;
-use crate::server::Server;
+use crate::server::{Server, with_debug};
 use crate::work::{self, complaint, installation, wait_for_outages};
 
 /// A server that takes some seconds to load what it holds.
 fn slow_loader() -> Server {
-    let server = Server::start(&[
-        "enable-debug-command yes",
-        "key-load-delay 1000",
-        "loading-process-events-interval-bytes 1024",
-    ]);
+    let server = Server::start(&[with_debug(), "key-load-delay 1000", "loading-process-events-interval-bytes 1024"]);
     let filled: String = server.run("DEBUG POPULATE 4000");
     assert_eq!(filled, "OK");
     server.run::<()>("SAVE");

@@ -3,20 +3,26 @@
 use crate::rig::git_http::GitServer;
 use crate::rig::ruby;
 use crate::rig::wait;
-use crate::server::Server;
+use crate::server::{Server, version};
 use crate::work::{WORK, installation};
 
 /// The commands of this server that came after 4.0, and CLIENT, whose subcommands ID and UNBLOCK did.
 fn newer_commands() -> Vec<String> {
+    if version() < (7, 0) {
+        // It cannot tell, and lacks them itself.
+        return Vec::new();
+    }
     let server = Server::start(&[]);
     let all: Vec<(String, redis::Value)> = server.run("COMMAND DOCS");
     let is_newer = |docs: &redis::Value| {
         let fields: Vec<redis::Value> = redis::from_redis_value(docs.clone()).unwrap();
-        let since = fields.chunks(2).find_map(|pair| {
-            let name: String = redis::from_redis_value(pair[0].clone()).unwrap();
-            (name == "since").then(|| redis::from_redis_value::<String>(pair[1].clone()).unwrap())
-        });
-        let since = since.unwrap();
+        let field = |name: &str| {
+            let mut pairs = fields.chunks(2);
+            let pair = pairs.find(|pair| redis::from_redis_value::<String>(pair[0].clone()).unwrap() == name)?;
+            Some(redis::from_redis_value::<String>(pair[1].clone()).unwrap())
+        };
+        // Modules are loaded after the renaming.
+        let Some(since) = field("since").filter(|_| field("module").is_none()) else { return false };
         let major: u32 = since.split('.').next().unwrap().parse().unwrap();
         major > 4 || (major == 4 && !since.starts_with("4.0."))
     };
@@ -27,7 +33,9 @@ fn newer_commands() -> Vec<String> {
 #[test]
 fn a_server_without_the_commands_of_later_versions_is_enough() {
     let newer = newer_commands();
-    for name in ["lmove", "getdel", "hello", "acl", "xadd", "bzpopmin", "smismember"] {
+    let known =
+        if newer.is_empty() { &[][..] } else { &["lmove", "getdel", "hello", "acl", "xadd", "bzpopmin", "smismember"] };
+    for name in known {
         assert!(newer.iter().any(|newer| newer == name), "{name} is not among {newer:?}");
     }
     let lines: Vec<String> = newer.iter().map(|name| format!("rename-command {name} \"\"")).collect();

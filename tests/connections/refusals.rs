@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::rig::silent::SilentServer;
 use crate::rig::wait;
 use crate::server::Server;
 use crate::work::{self, installation, outages, wait_for_outages};
@@ -47,6 +48,23 @@ fn a_server_that_is_out_of_memory_is_waited_for() {
 #[test]
 fn a_server_that_misses_its_replicas_is_waited_for() {
     outlives("NOREPLICAS", "NOREPLICAS", "CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0");
+}
+
+#[test]
+fn a_worker_with_no_free_slot_does_not_take_its_own_waiting_for_a_recovery() {
+    let (server, far) = (Server::start(&[]), SilentServer::start());
+    let installation = installation(&format!("redis://127.0.0.1:{}/0", server.port), "").set("concurrency", 1);
+    installation.add_mirror("pull", 1, "group/project.git", &format!("http://127.0.0.1:{}/p.git", far.port()), &[]);
+    let worker = installation.start_worker();
+    work::push(&mut server.connection(), "0123456789abcdef01234567");
+    wait::until("the job to hang", work::WORK, || far.connections() > 0);
+    server.run::<()>("REPLICAOF 127.0.0.1 1");
+    wait_for_outages(&worker, (1, 0));
+    let before = server.refusals("READONLY");
+    wait::until("further tries", work::WORK, || server.refusals("READONLY") >= before + TRIES);
+    assert_eq!(outages(&worker), (1, 0));
+    server.run::<()>("REPLICAOF NO ONE");
+    wait_for_outages(&worker, (1, 1));
 }
 
 #[test]

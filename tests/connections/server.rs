@@ -58,12 +58,18 @@ impl Server {
 
     /// Runs a command given as words.
     pub(crate) fn run<T: redis::FromRedisValue>(&self, words: &str) -> T {
+        self.try_to_run(words).unwrap()
+    }
+
+    /// The same where the server may break the connection.
+    pub(crate) fn try_to_run<T: redis::FromRedisValue>(&self, words: &str) -> redis::RedisResult<T> {
         let mut words = words.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
         for word in words {
             command.arg(word);
         }
-        command.query(&mut self.connection()).unwrap()
+        let client = redis::Client::open(self.url.as_str())?;
+        command.query(&mut client.get_connection()?)
     }
 
     /// How often the server has answered with this error.
@@ -95,8 +101,27 @@ impl Server {
     }
 }
 
+/// The server under test: Debian's, or whichever scripts/test names.
+fn program() -> String {
+    std::env::var("SIDEMIRROR_TEST_REDIS").unwrap_or("redis-server".to_owned())
+}
+
+/// The version of the server under test; Valkey counts from 7.2 on.
+pub(crate) fn version() -> (u32, u32) {
+    let output = Command::new(program()).arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let numbers = text.split("v=").nth(1).unwrap_or_else(|| panic!("no version in {text}"));
+    let mut numbers = numbers.split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+/// A line without which newer servers do not know DEBUG, and which older ones do not know.
+pub(crate) fn with_debug() -> &'static str {
+    if version() >= (7, 0) { "enable-debug-command yes" } else { "" }
+}
+
 fn launch(folder: &Path, flags: &[&str]) -> Process {
-    let mut command = Command::new(std::env::var("SIDEMIRROR_TEST_REDIS").unwrap_or("redis-server".to_owned()));
+    let mut command = Command::new(program());
     command.arg(folder.join("redis.conf")).arg("--dir").arg(folder).args(flags);
     Process::start("redis-server", &mut command, &folder.join("log"))
 }

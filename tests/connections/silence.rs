@@ -2,7 +2,7 @@
 
 use crate::rig::proxy::Proxy;
 use crate::rig::wait;
-use crate::server::Server;
+use crate::server::{Server, with_debug};
 use crate::work::{self, WORK, installation, outages, wait_for_outages};
 
 #[test]
@@ -25,7 +25,7 @@ fn connections_that_never_answer_again_are_replaced() {
 
 #[test]
 fn slow_replies_are_no_outage() {
-    let server = Server::start(&["enable-debug-command yes"]);
+    let server = Server::start(&[with_debug()]);
     let installation = installation(&format!("redis://127.0.0.1:{}/0", server.port), "");
     let worker = installation.start_worker();
     for _ in 0..5 {

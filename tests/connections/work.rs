@@ -9,7 +9,7 @@ use crate::rig::wait;
 use crate::rig::worker::Worker;
 
 /// Longer than any outage of a test plus everything that has to notice its end.
-pub(crate) const WORK: Duration = Duration::from_secs(60);
+pub(crate) const WORK: Duration = Duration::from_mins(1);
 
 /// An installation with quick timeouts, whose `mirror.redis` section has these further lines in YAML's short form.
 pub(crate) fn installation(url: &str, redis: &str) -> Installation {

@@ -10,6 +10,7 @@ mod heads;
 mod hierarchy;
 mod histories;
 mod hooks;
+mod jobs;
 mod messages;
 mod probing;
 mod pull_table;

@@ -34,7 +34,7 @@ fn undone(original: &[u8], landed: &[u8]) -> Vec<u8> {
                 text.extend_from_slice(&landed[done..member.value.start]);
                 text.extend_from_slice(&original[old.value.clone()]);
             }
-            None if owned && (ahead == b"," || (place == 0 && ahead == b"{")) => {
+            None if owned && (ahead == b"," || (place == 0 && ahead.trim_ascii_start() == b"{")) => {
                 text.extend_from_slice(if place == 0 { ahead } else { b"" });
             }
             _ => text.extend_from_slice(&landed[done..member.value.end]),

@@ -1,5 +1,6 @@
 //! A server that accepts every connection and never says a word.
 
+use std::io::{ErrorKind, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,24 @@ impl SilentServer {
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections the other side has not closed yet.
+    pub fn open_connections(&self) -> usize {
+        let held = self.held.lock().unwrap();
+        let is_open = |stream: &&TcpStream| {
+            stream.set_nonblocking(true).unwrap();
+            let mut buffer = [0; 4096];
+            loop {
+                match (&**stream).read(&mut buffer) {
+                    Ok(0) => break false,
+                    // What was said before it fell silent.
+                    Ok(_) => {}
+                    Err(error) => break error.kind() == ErrorKind::WouldBlock,
+                }
+            }
+        };
+        held.iter().filter(is_open).count()
     }
 
     /// How many connections were accepted.

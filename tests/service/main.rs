@@ -60,6 +60,7 @@ fn every_promised_figure_is_there_and_none_has_a_label_per_mirror() {
         "sidemirror_mirrors_scheduled_total",
         "sidemirror_scheduler_last_tick_timestamp_seconds",
         "sidemirror_redis_up",
+        "sidemirror_redis_data_losses_total",
         "process_resident_memory_bytes",
         "process_open_fds",
     ] {
@@ -114,7 +115,7 @@ fn systemd_is_told_ready_alive_and_stopping() {
     let config = installation.folder().join("service.yml");
     let (repositories, key) = (installation.folder().join("repositories"), installation.folder().join("secret.key"));
     let text = format!(
-        "mirror:\n  listen: \"\"\n  repositories: {}\n  secret_key_file: {}\n",
+        "tag: forge\nmirror:\n  listen: \"\"\n  repositories: {}\n  secret_key_file: {}\n",
         repositories.display(),
         key.display()
     );
@@ -135,6 +136,11 @@ fn systemd_is_told_ready_alive_and_stopping() {
         told.push(next());
     }
     assert!(told.iter().any(|message| message.contains("READY=1")), "{told:?}");
+    let title = concat!("STATUS=sidemirror ", env!("CARGO_PKG_VERSION"), " forge [0 of 25 busy]");
+    assert!(told.iter().any(|message| message.trim_end() == title), "{told:?}");
+    kill_process(Pid::from_child(&child.0), Signal::TSTP).unwrap();
+    let quiet = format!("{title} quiet");
+    wait::for_some("quiet", Duration::from_secs(20), || Some(next()).filter(|message| message.trim_end() == quiet));
     kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
     let stopping =
         wait::for_some("STOPPING", Duration::from_secs(20), || Some(next()).filter(|m| m.contains("STOPPING=1")));

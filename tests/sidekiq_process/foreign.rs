@@ -34,9 +34,16 @@ async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
         server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
     })
     .await;
-    let mut foreign: Vec<&[u8]> =
-        vec![br#"{"class":"RubyJob","x":1E5,"args":[]}"#, b"{ \"class\":\"RubyJob\",\"a\":\"\xff\" }"];
-    for payload in foreign.iter().chain([&&b"{\"class\":\"Tested\",\"args\":[]}"[..]; 40]) {
+    let mut foreign: Vec<&[u8]> = vec![
+        br#"{"class":"RubyJob","x":1E5,"args":[]}"#,
+        b"{ \"class\":\"RubyJob\",\"a\":\"\xff\" }",
+        br#"{"class":"Sidekiq::ActiveJob::Wrapper","wrapped":"RubyJob","args":[{"arguments":[]}]}"#,
+    ];
+    let ours: [&[u8]; 2] = [
+        br#"{"class":"Tested","args":[]}"#,
+        br#"{"class":"Sidekiq::ActiveJob::Wrapper","wrapped":"Tested","args":[{"arguments":[]}]}"#,
+    ];
+    for payload in foreign.iter().chain(ours.iter().cycle().take(40)) {
         server.push("shared", payload).await;
     }
     let (process, record) = start(&server.redis, settings(1, &[("shared", 1)])).await;

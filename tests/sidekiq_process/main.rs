@@ -3,24 +3,39 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod answers;
+mod busy;
 mod capsules;
 mod client;
 mod death;
+mod finished;
 mod foreign;
 mod gitlab;
 mod life;
+mod loss;
 mod lost_reply;
 mod namespace;
+mod orders;
 mod outage;
 mod paused;
 mod poller;
+mod quarantine;
 mod queue_names;
+mod rails;
 mod redis_server;
 mod rescue;
 mod roots;
+mod round_trip;
 mod ruby;
+mod ruby_json;
 mod rules;
+mod samples;
 mod shutdown;
 mod slots;
+mod spellings;
 mod throughput;
 mod worker;
+
+#[path = "../../src/sidekiq/ruby_texts.rs"]
+mod ruby_texts;
+#[path = "../oracle/untouched.rs"]
+mod untouched;

@@ -12,9 +12,16 @@ pub(crate) const ALL: [(&str, Profile); 3] =
     [("bookworm", Profile::V6_4), ("trixie", Profile::V7), ("sid", Profile::V8)];
 
 /// The Ruby of a release, to be told what to run.
-pub(crate) fn ruby(server: &RedisServer, release: &str) -> Command {
+pub(crate) fn command(release: &str) -> Command {
     let mut command = Command::new(root(release).join("ruby"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").env("REDIS_URL", server.url());
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
+    command
+}
+
+/// The Ruby of a release, whose Sidekiq uses this server.
+pub(crate) fn ruby(server: &RedisServer, release: &str) -> Command {
+    let mut command = command(release);
+    command.env("REDIS_URL", server.url());
     command
 }
 

@@ -48,7 +48,6 @@ async fn waited(settings: Settings) -> Vec<Duration> {
 /// The bounds leave room for a busy machine. Without a free slot's being looked after a job waits for two seconds.
 fn assert_prompt(waited: &[Duration], usual: Duration) {
     let (middle, longest) = (waited[waited.len() / 2], waited[waited.len() - 1]);
-    println!("half within {middle:?}, all within {longest:?}");
     assert!(middle < usual && longest < Duration::from_secs(1), "half within {middle:?}, all within {longest:?}");
 }
 

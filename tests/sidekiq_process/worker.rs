@@ -1,6 +1,6 @@
 //! A process that serves the class `Tested`, whose first argument says what is to happen, and keeps a record.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +12,10 @@ use sidemirror::sidekiq::{
     QueueSet, Registry, Settings,
 };
 use tokio::sync::Notify;
+use tokio::sync::watch;
+
+/// The first argument of a job that waits until the test lets it go on; the next one says what is to happen then.
+const GATE: &str = "at the gate";
 
 /// What happened, in order.
 #[derive(Default)]
@@ -21,6 +25,14 @@ pub(crate) struct Record {
     pub(crate) most_running: AtomicUsize,
     pub(crate) ended: Mutex<Vec<(String, Outcome)>>,
     may_end: Notify,
+    /// How often Redis was told to have lost its data.
+    pub(crate) losses: AtomicUsize,
+    /// Lets jobs go on that wait at the gate.
+    gate: watch::Sender<bool>,
+    /// Jobs that were given up, and why.
+    pub(crate) abandoned: Mutex<Vec<(String, String)>>,
+    pub(crate) overdue: AtomicUsize,
+    pub(crate) paused: AtomicBool,
 }
 
 impl Record {
@@ -33,6 +45,10 @@ impl Record {
         self.may_end.notify_one();
     }
 
+    pub(crate) fn open_gate(&self) {
+        self.gate.send_replace(true);
+    }
+
     pub(crate) fn started(&self) -> usize {
         self.started.load(Ordering::SeqCst)
     }
@@ -41,6 +57,18 @@ impl Record {
 impl Observer for Record {
     fn job_finished(&self, report: &JobReport<'_>) {
         self.ended.lock().unwrap().push((report.jid.to_owned(), report.outcome));
+    }
+
+    fn redis_lost_its_data(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+    }
+
+    fn running(&self, overdue: usize, _oldest: Duration) {
+        self.overdue.store(overdue, Ordering::SeqCst);
     }
 }
 
@@ -52,15 +80,29 @@ impl Perform for Tested {
         self.0.started.fetch_add(1, Ordering::SeqCst);
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
+        if let [Value::String(word), ..] = &job.args()?[..]
+            && word == GATE
+        {
+            let _ = self.0.gate.subscribe().wait_for(|is_open| *is_open).await;
+        }
         let result = behave(&self.0, job).await;
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         result
+    }
+
+    /// The second argument, in milliseconds.
+    fn expected(&self, job: &Job) -> Option<Duration> {
+        job.args().ok()?.get(1)?.as_u64().map(Duration::from_millis)
+    }
+
+    async fn abandoned(&self, job: &Job, reason: &str) {
+        self.0.abandoned.lock().unwrap().push((job.jid().to_owned(), reason.to_owned()));
     }
 }
 
 async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
     let boom = || JobFailure { causes: vec!["a cause".into()], ..JobFailure::new("IOError", "boom \u{e9}") };
-    match job.args()?.first().and_then(Value::as_str) {
+    match job.args()?.iter().find_map(|arg| arg.as_str().filter(|word| *word != GATE)) {
         Some("fail") => Err(boom().into()),
         Some("again in 1000 s") => Err(NotDone::Again(boom(), Duration::from_secs(1000))),
         Some("kill") => Err(NotDone::Kill(boom())),
@@ -72,6 +114,7 @@ async fn behave(record: &Record, job: &Job) -> Result<(), NotDone> {
             Ok(())
         }
         Some("until told") => {
+            job.show_progress(|| "half way".to_owned());
             job.cancelled().cancelled().await;
             Err(JobFailure::new("Interrupted", "told to leave").into())
         }

@@ -1,4 +1,4 @@
-//! The signals that steer the process: TERM and INT stop it, TSTP makes it quiet.
+//! The signals that steer the process: TERM and INT stop it, TSTP makes it quiet, TTIN has it say what it is doing.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,6 +9,7 @@ pub(super) struct Signals {
     term: Signal,
     int: Signal,
     tstp: Signal,
+    ttin: Signal,
 }
 
 impl Signals {
@@ -17,6 +18,7 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             tstp: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            ttin: signal(SignalKind::from_raw(rustix::process::Signal::TTIN.as_raw()))?,
         })
     }
 
@@ -38,6 +40,7 @@ impl Signals {
                 _ = self.int.recv() => return tracing::info!("INT: stopping"),
                 () = process.asked_to_stop() => return tracing::info!("asked to stop through Redis: stopping"),
                 _ = self.tstp.recv() => process.quiet(),
+                _ = self.ttin.recv() => process.dump(),
                 () = process.quieted(), if on_quiet.is_some() => if let Some(on_quiet) = on_quiet.take() { on_quiet() },
             }
         }

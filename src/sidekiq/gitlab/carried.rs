@@ -81,7 +81,7 @@ mod tests {
     fn carried(fields: &str, enabled: Switch) -> Option<Carried> {
         let payload = Payload::parse(format!(r#"{{"class":"A","jid":"j","args":[]{fields}}}"#)).unwrap();
         let settings = GitLabSettings { enabled, ..GitLabSettings::default() };
-        Carried::by(&Job::new(payload, "q", CancellationToken::new()), &settings)
+        Carried::by(&Job::new(payload, "q", &CancellationToken::new()), &settings)
     }
 
     #[test]
