@@ -14,12 +14,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use redis::{Commands as _, Connection};
 use serde_json::Value;
 
-use crate::beside;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
 use crate::rig::ruby::{Ruby, RubySidekiq, with_every_ruby};
 use crate::rig::wait;
 use crate::rig::worker::Worker;
+use crate::{beside, is_settled};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Ruby's threads; each may have a job in hand.
@@ -140,14 +140,14 @@ impl<'r> Field<'r> {
     }
 
     fn is_settled(&mut self) -> bool {
-        self.connection.exists::<_, u64>(&["queue:staged", "queue:shared"]).unwrap() == 0 && self.working().is_empty()
+        is_settled(&mut self.connection, "queue:shared")
     }
 
     fn finish(mut self) -> Runs {
         self.sidekiq.take().into_iter().for_each(RubySidekiq::terminate);
         assert!(self.worker.terminate().success());
         assert!(self.is_settled());
-        assert_eq!(self.connection.exists::<_, u64>(&["retry", "dead", "schedule"]).unwrap(), 0);
+        assert_eq!(self.connection.exists::<_, u64>(&["queue:staged", "retry", "dead", "schedule"]).unwrap(), 0);
         self.ended.push((self.worker.log(), BTreeSet::new()));
         Runs {
             ruby: self.ruby,

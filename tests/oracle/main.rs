@@ -19,6 +19,8 @@ mod we_push;
 #[path = "../rig/mod.rs"]
 mod rig;
 
+use ::redis::{Commands as _, Connection};
+
 use rig::installation::Installation;
 use rig::redis::Redis;
 use rig::ruby::Ruby;
@@ -36,4 +38,11 @@ fn beside(ruby: Ruby, redis: &Redis) -> Installation {
         .mirror("scheduler", false)
         .mirror("poller", false)
         .mirror("foreign_grace", "0s")
+}
+
+/// Whether nothing of a queue is left to be done: no job waits in it, and we have none in hand. One that is drawn at the
+/// moment of TERM goes back, so an empty queue alone does not tell.
+fn is_settled(connection: &mut Connection, queue: &str) -> bool {
+    // In this order: a job goes from the queue into a working list.
+    connection.llen::<_, u64>(queue).unwrap() == 0 && connection.keys::<_, Vec<String>>("working:*").unwrap().is_empty()
 }

@@ -8,7 +8,6 @@ use redis::Commands as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::beside;
 use crate::odd_payloads::{self, Fate};
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
@@ -18,6 +17,7 @@ use crate::rig::ruby::{Ruby, with_every_ruby};
 use crate::rig::wait;
 use crate::ruby_api::{self, Entry, Seen};
 use crate::untouched::is_untouched;
+use crate::{beside, is_settled};
 
 /// What the script says must become of one job.
 #[derive(Debug, Deserialize)]
@@ -46,9 +46,7 @@ fn two_hundred_jobs_and_odd_ones_beside_them_end_where_they_should_byte_for_byte
     }
 
     let mut worker = installation.start_worker();
-    wait::until("the queue to be empty", Duration::from_mins(1), || {
-        connection.llen::<_, u64>("queue:mirrors").unwrap() == 0
-    });
+    wait::until("all to be settled", Duration::from_mins(1), || is_settled(&mut connection, "queue:mirrors"));
     assert!(worker.terminate().success());
 
     let seen = ruby_api::look(ruby, &redis);

@@ -71,8 +71,8 @@ fn a_job_whose_process_has_gone_is_kept_for_it_a_while(connection: &mut Connecti
     connection.lpush::<_, _, ()>("queue:shared", job).unwrap();
     let before = looks_at_processes(connection);
     wait::until("us to have seen that Ruby is gone", PATIENCE, || looks_at_processes(connection) > before);
-    connection.lpush::<_, _, ()>("queue:shared", r#"{"class":"UpdateMirror","args":[999999]}"#).unwrap();
     let ours = run_by_us(worker);
+    connection.lpush::<_, _, ()>("queue:shared", r#"{"class":"UpdateMirror","args":[999999]}"#).unwrap();
     wait::until("a job of ours beside it to be run", PATIENCE, || run_by_us(worker) == ours + 1);
     assert_eq!(connection.lrange::<_, Vec<Vec<u8>>>("queue:shared", 0, -1).unwrap(), [job]);
     assert_eq!(jobs(worker, "other", "failed"), 0);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use redis::{Commands as _, Connection};
 use regex::bytes::Regex;
 
-use crate::beside;
 use crate::rig::redis::Redis;
 use crate::rig::ruby::{Ruby, with_every_ruby};
 use crate::rig::wait;
+use crate::{beside, is_settled};
 
 /// What a job may say about its retries, beside what all jobs say. Ruby writes its texts anew, so these are spelled
 /// as it spells them, and all say "retry", since Ruby would put in the option of the class.
@@ -151,21 +151,20 @@ fn by_both(ruby: Ruby, jobs: &[String], prepare: fn(&mut Connection)) -> [Left; 
 
 fn run_by_ruby(ruby: Ruby, redis: &Redis) {
     let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_with_rules.rb"), &["mirrors"], 1);
-    wait_until_taken(redis);
+    wait_until_settled(redis);
     sidekiq.terminate();
 }
 
 fn run_by_us(ruby: Ruby, redis: &Redis) {
     let installation = beside(ruby, redis).set("concurrency", 1).set("dead_max_jobs", 50).set("max_retries", 7);
     let mut worker = installation.start_worker();
-    wait_until_taken(redis);
+    wait_until_settled(redis);
     assert!(worker.terminate().success());
 }
 
-fn wait_until_taken(redis: &Redis) {
+fn wait_until_settled(redis: &Redis) {
     let mut connection = redis.connection();
-    let taken = || connection.llen::<_, u64>("queue:mirrors").unwrap() == 0;
-    wait::until("the queue to be empty", Duration::from_mins(1), taken);
+    wait::until("all jobs to be settled", Duration::from_mins(1), || is_settled(&mut connection, "queue:mirrors"));
 }
 
 impl Left {
