@@ -10,6 +10,7 @@
 
 mod browser;
 mod busy;
+mod cron;
 mod dashboard;
 mod figures;
 mod queues;
@@ -32,6 +33,10 @@ fn main() {
         trial("sidekiq_6_4_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Bookworm)),
         trial("sidekiq_7_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Trixie)),
         trial("sidekiq_8_shows_what_we_do_and_its_buttons_act_on_us", || tour(Ruby::Sid)),
+        trial(
+            "sidekiq_cron_shows_our_schedule_and_its_buttons_act_on_it",
+            cron::our_schedule_is_shown_disabled_and_asked_for,
+        ),
     ];
     // Those of the last run, if there are any.
     let _ = fs::remove_dir_all(dashboard::screenshots());
