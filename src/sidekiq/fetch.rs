@@ -68,14 +68,11 @@ impl Fetching {
             if all_turned() {
                 engine.observer.turn("fetch");
             }
-            match self.turn(&mut waits).await {
-                Ok(()) => engine.outage.worked(),
-                Err(error) => {
-                    lost(engine, &error);
-                    tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
-                        () = engine.quiet.cancelled() => {}
-                    }
+            if let Err(error) = self.turn(&mut waits).await {
+                lost(engine, &error);
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = engine.quiet.cancelled() => {}
                 }
             }
         }
@@ -98,7 +95,7 @@ impl Fetching {
                 () = tokio::time::sleep(TURN) => return Ok(()),
             }
         };
-        match draw(engine, &self.capsule).await? {
+        match draw_from(engine, &order(engine, &self.capsule)).await? {
             Some(fetched) => {
                 self.start(slot, fetched);
                 Ok(())
@@ -145,7 +142,9 @@ impl Fetching {
 
     /// A blocking wait has ended.
     fn accept(&self, arrival: Result<Option<(Slot, Fetched)>, RedisError>) -> Result<(), RedisError> {
-        if let Some((slot, fetched)) = arrival? {
+        let arrived = arrival?;
+        self.engine.outage.worked();
+        if let Some((slot, fetched)) = arrived {
             self.start(slot, fetched);
         }
         Ok(())
@@ -168,11 +167,6 @@ pub(super) fn lost(engine: &Engine, error: &RedisError) {
         engine.lease.doubt();
     }
     engine.reply_lost.notify_one();
-}
-
-/// Takes the next job from the first queue that has one, in the order of one draw.
-async fn draw(engine: &Engine, capsule: &Serving) -> Result<Option<Fetched>, RedisError> {
-    draw_from(engine, &order(engine, capsule)).await
 }
 
 /// Acknowledges a job that is over and draws the next: one round trip if the first queue drawn has one. Also tells
@@ -218,6 +212,7 @@ async fn draw_or_lose(engine: &Engine, order: &[&Arc<str>]) -> Option<Fetched> {
     })
 }
 
+/// Takes the next job from the first of these queues that has one.
 async fn draw_from(engine: &Engine, order: &[&Arc<str>]) -> Result<Option<Fetched>, RedisError> {
     for queue in order {
         let fetched = match engine.foreign.next_look(queue) {
@@ -236,6 +231,7 @@ pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Optio
     let mut command = redis::cmd("RPOPLPUSH");
     command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
+    engine.outage.worked();
     Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::engine::Engine;
+use super::lease;
 use crate::connections::RedisError;
 
 /// The time between two looks.
@@ -45,12 +46,21 @@ impl Paused {
     }
 }
 
-/// Looks every two seconds until the process has ended.
+/// Looks every two seconds until the process has ended. While all slots are busy nobody else may ask Redis anything, so
+/// this also is where an outage is noticed then, and what it has cost.
 pub(super) async fn run(engine: &Engine) {
     loop {
         tokio::time::sleep(PERIOD).await;
-        if let Err(error) = look(engine).await {
-            engine.outage.failed("looking for paused queues", &error);
+        let looked = async {
+            lease::ensure(engine).await?;
+            look(engine).await
+        };
+        match looked.await {
+            Ok(()) => engine.outage.worked(),
+            Err(error) => {
+                engine.outage.failed("looking for paused queues", &error);
+                engine.lease.doubt();
+            }
         }
     }
 }
