@@ -95,7 +95,7 @@ impl Fetching {
                 () = tokio::time::sleep(TURN) => return Ok(()),
             }
         };
-        match draw(engine, &self.capsule).await? {
+        match draw_from(engine, &order(engine, &self.capsule)).await? {
             Some(fetched) => {
                 self.start(slot, fetched);
                 Ok(())
@@ -169,11 +169,6 @@ pub(super) fn lost(engine: &Engine, error: &RedisError) {
     engine.reply_lost.notify_one();
 }
 
-/// Takes the next job from the first queue that has one, in the order of one draw.
-async fn draw(engine: &Engine, capsule: &Serving) -> Result<Option<Fetched>, RedisError> {
-    draw_from(engine, &order(engine, capsule)).await
-}
-
 /// Acknowledges a job that is over and draws the next: one round trip if the first queue drawn has one. Also tells
 /// whether the job still lay in our list.
 pub(super) async fn acknowledge_and_draw(
@@ -217,6 +212,7 @@ async fn draw_or_lose(engine: &Engine, order: &[&Arc<str>]) -> Option<Fetched> {
     })
 }
 
+/// Takes the next job from the first of these queues that has one.
 async fn draw_from(engine: &Engine, order: &[&Arc<str>]) -> Result<Option<Fetched>, RedisError> {
     for queue in order {
         let fetched = match engine.foreign.next_look(queue) {

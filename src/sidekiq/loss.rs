@@ -27,7 +27,9 @@ static WRITE_BACK: LazyLock<Script> = LazyLock::new(|| {
 /// back before anything else is believed about them.
 pub(super) async fn look(engine: &Engine) -> Result<(), RedisError> {
     let mut was_known = engine.was_known.lock().await;
-    if engine.lease.refresh().await? {
+    let is_known = engine.lease.refresh().await?;
+    engine.outage.worked();
+    if is_known {
         return Ok(());
     }
     if *was_known {

@@ -14,6 +14,7 @@ use super::clock;
 use super::engine::Engine;
 use super::execution::Execution;
 use super::job::Job;
+use super::lease;
 use super::perform::constant;
 use super::processor::brief;
 use crate::connections::RedisError;
@@ -107,13 +108,21 @@ impl Changes {
     }
 }
 
-/// Looks until the process has ended: what still runs while it stops can be cancelled, too.
+/// Looks until the process has ended: what still runs while it stops can be cancelled, too. While all slots are busy
+/// nobody else may ask Redis anything, so this also is where an outage is noticed then, and what it has cost.
 pub(super) async fn run(engine: &Engine) {
     loop {
         engine.observer.turn("orders");
         watch_time(engine);
-        if let Err(error) = look(engine).await {
+        let looked = async {
+            lease::ensure(engine).await?;
+            look(engine).await
+        };
+        if let Err(error) = looked.await {
             engine.outage.failed("looking for orders", &error);
+            if error.is_outage() {
+                engine.lease.doubt();
+            }
         }
         tokio::time::sleep(PERIOD).await;
     }

@@ -47,6 +47,7 @@ fn main() {
         slots::the_sweep_frees_the_slots_that_nobody_uses_and_no_others,
         outage::runs_outlast_a_redis_that_is_killed_and_started_again,
         outage::runs_outlast_a_redis_that_does_not_answer,
+        outage::a_redis_that_comes_back_empty_is_told_of_once_and_work_goes_on,
         outage::runs_that_begin_and_end_during_an_outage_are_written_down_after_it,
         lost_reply::a_job_whose_fetch_is_not_answered_is_run,
         lost_reply::a_job_whose_blocking_fetch_is_not_answered_is_run,

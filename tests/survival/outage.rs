@@ -1,11 +1,13 @@
 //! Redis goes away in the middle of runs, and comes back with all it knew.
 
+use std::time::Duration;
+
 use crate::far_side::{has_sent, listings};
 use crate::jobs;
 use crate::rig::redis::Redis;
 use crate::rig::wait;
 use crate::rig::worker::Worker;
-use crate::world::{WORK, World, runs};
+use crate::world::{WORK, World, count, runs};
 
 const MIRRORS: u64 = 20;
 
@@ -39,6 +41,30 @@ pub(crate) fn runs_outlast_a_redis_that_does_not_answer() {
     wait_until_redis_is_missed(&worker, 1);
     world.redis.thaw();
     world.gate.open_gate();
+    assert_the_worker_did_all(&world, &mut worker);
+}
+
+pub(crate) fn a_redis_that_comes_back_empty_is_told_of_once_and_work_goes_on() {
+    const LOST: &str = "Redis has lost its data";
+    let mut world = World::new(MIRRORS);
+    let mut worker = world.worker_in_the_middle_of_all_runs();
+    world.redis.stop();
+    wait_until_redis_is_missed(&worker, 1);
+    // Long enough for every loop to notice, and for none to take its own idleness for an answer.
+    std::thread::sleep(Duration::from_secs(5));
+    world.restart_redis();
+    let in_hand = || jobs::in_hand_of(&mut world.connection(), worker.id());
+    wait::until("the jobs in hand to be written back", WORK, || in_hand() == world.jobs().len());
+    world.gate.open_gate();
+    // The mirrors are gone with the rest: there is nothing to do.
+    wait::until("all jobs to end", WORK, || jobs::anywhere(&mut world.connection()) == 0);
+    for once in [LOST, "trying again every second", "Redis is online"] {
+        assert_eq!(worker.log().matches(once).count(), 1, "{once}");
+    }
+    assert_eq!(count(worker.metric("sidemirror_redis_data_losses_total")), 1);
+
+    world.numbers().for_each(|number| world.store_mirror(number));
+    jobs::push(&mut world.connection(), &world.jobs());
     assert_the_worker_did_all(&world, &mut worker);
 }
 

@@ -60,6 +60,11 @@ impl World {
 
     fn add_mirror(&self, number: u64) {
         symlink(self.upstream.path(), self.git.repository_path(&far_path(number))).unwrap();
+        self.store_mirror(number);
+    }
+
+    /// Writes a mirror that has never run.
+    pub(crate) fn store_mirror(&self, number: u64) {
         let url = GitServer::url_at(self.gate.port(), &far_path(number));
         self.store.add_pull(number, &local_path(number), &url, Utc::now() + TimeDelta::days(1));
     }
