@@ -103,13 +103,10 @@ fn tls(config: &Config) -> Result<Tls, ConfigError> {
 fn password(config: &Config, key: &str, path: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
     let Some(text) = read(config, key, path)? else { return Ok(None) };
     let line = String::from_utf8(text).ok().and_then(|text| text.lines().next().map(ToOwned::to_owned));
-    match line.filter(|line| !line.is_empty()) {
-        Some(line) => Ok(Some(line.into())),
-        None => {
-            let problem = format!("{} holds no text in its first line", path.unwrap_or(Path::new("")).display());
-            Err(config.error(&format!("mirror.redis.{key}"), problem, "a file with the password in its first line"))
-        }
-    }
+    line.filter(|line| !line.is_empty()).map(|line| Some(line.into())).ok_or_else(|| {
+        let problem = format!("{} holds no text in its first line", path.unwrap_or(Path::new("")).display());
+        config.error(&format!("mirror.redis.{key}"), problem, "a file with the password in its first line")
+    })
 }
 
 fn read(config: &Config, key: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, ConfigError> {

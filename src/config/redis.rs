@@ -144,7 +144,7 @@ fn sentinels(section: &mut Section, url: &RedisUrl, url_given: bool) -> Result<O
     let addresses = names.iter().map(|name| host_and_port(name).ok_or(name)).collect::<Result<_, _>>();
     match addresses {
         Ok(addresses) => Ok(Some(SentinelAccess { addresses, ..access })),
-        Err(name) => Err(section.error("sentinels", format!("got {name:?}"), ACCEPTED)),
+        Err(name) => Err(section.wrong("sentinels", &name.as_str().into(), ACCEPTED)),
     }
 }
 

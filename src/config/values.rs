@@ -18,9 +18,12 @@ pub(super) fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// A value as JSON, cut where it gets long.
+/// A value as JSON, cut where it gets long. A URL may hold a password and is not shown.
 pub(super) fn excerpt(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
+    if text.contains("://") {
+        return "a URL".to_owned();
+    }
     if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
 }

@@ -13,7 +13,10 @@ pub(super) fn told(error: &RedisError) -> String {
         return of_tls(tls);
     }
     if error.is_io_error() {
-        return error.to_string();
+        let text = error.to_string();
+        // The TLS layer's text explains itself with a link.
+        let closed = text.contains("close_notify");
+        return if closed { "the server closed the connection".to_owned() } else { text };
     }
     let codes = super::refusal::codes(error);
     let advice = |text: &str| format!("{error}; {text}");
@@ -31,6 +34,19 @@ pub(super) fn told(error: &RedisError) -> String {
             _ => error.to_string(),
         }
     }
+}
+
+/// Adds what may be behind a server that is there but says nothing when a connection is made.
+pub(super) fn of_connecting(error: RedisError, over_tls: bool) -> RedisError {
+    let advice = if over_tls && error.is_timeout() {
+        "if it does not speak TLS on this port, redis:// is right"
+    } else if !over_tls && error.is_connection_dropped() && !error.is_connection_refusal() {
+        "if it asks for TLS, rediss:// is right"
+    } else {
+        return error;
+    };
+    let kind = if over_tls { io::ErrorKind::TimedOut } else { io::ErrorKind::ConnectionReset };
+    io::Error::new(kind, format!("{error}; {advice}")).into()
 }
 
 /// The error of the TLS layer behind it.

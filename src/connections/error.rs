@@ -24,6 +24,8 @@ pub enum RedisError {
         server: Arc<str>,
         /// What the client library says.
         source: redis::RedisError,
+        /// Whether the connection had been given up by then, so that this says nothing about the server as it is now.
+        old: bool,
     },
     /// The server's access control lists do not let us.
     #[error("Redis at {server}: {denial}: {}", cause::told(.source))]
@@ -56,6 +58,11 @@ impl RedisError {
             Self::Command { source, .. } => !self.is_refusal() || refusal::is_of_the_moment(source),
             Self::Forbidden { .. } => false,
         }
+    }
+
+    /// Whether it is about a connection that had been given up by then: nothing new.
+    pub fn is_old(&self) -> bool {
+        matches!(self, Self::Command { old: true, .. })
     }
 
     /// Whether the server is still reading its data from disk.

@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, Script
 
 use super::refusal::{is_denied, needs_new_connection};
 use super::source::Source;
-use super::{RedisError, RedisSettings, rights};
+use super::{RedisError, RedisSettings, cause, rights};
 
 /// One Redis, cheap to clone. All clones share one connection for short commands.
 ///
@@ -49,14 +49,16 @@ impl Redis {
     /// [`RedisError::Connect`] when the server cannot be reached or refuses us.
     pub async fn connect(settings: &RedisSettings) -> Result<Self, RedisError> {
         let server = settings.server();
-        let refused = |source| RedisError::Connect { server: Arc::clone(&server), source };
+        let refused = |source| {
+            let source = cause::of_connecting(source, settings.url.is_tls());
+            RedisError::Connect { server: Arc::clone(&server), source }
+        };
         let source = Source::new(settings).map_err(refused)?;
         let client = source.client().await.map_err(refused)?;
         let current = Arc::new(Current::new(client, settings).map_err(refused)?);
-        let settings = settings.clone();
         let redis = Self(Arc::new(Inner {
             source,
-            settings,
+            settings: settings.clone(),
             server: Arc::clone(&server),
             current: RwLock::new(current),
             looking: AtomicBool::new(false),
@@ -123,6 +125,10 @@ impl Redis {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn is_current(&self, used: &Arc<Current>) -> bool {
+        Arc::ptr_eq(used, &self.current())
+    }
+
     /// Tells what went wrong, and sees to a connection that can be used again.
     fn error<'a>(
         &self,
@@ -130,12 +136,13 @@ impl Redis {
         source: redis::RedisError,
         command: impl FnOnce() -> Option<&'a Cmd>,
     ) -> RedisError {
+        let old = !self.is_current(used);
         self.renew_if_needed(used, &source);
         if is_denied(&source) {
             let denial = rights::denial(self.0.settings.user(), command(), &source.to_string()).into();
             return RedisError::Forbidden { server: self.server(), denial, source };
         }
-        RedisError::Command { server: self.server(), source }
+        RedisError::Command { server: self.server(), source, old }
     }
 
     /// The manager heals what broke, but it does not notice a server that fell silent or was demoted, and it knows
@@ -216,6 +223,6 @@ impl Dedicated {
 
     /// Whether the server it leads to is not the one that is spoken to now, so that it should be given up.
     pub fn is_outdated(&self) -> bool {
-        !Arc::ptr_eq(&self.current, &self.redis.current())
+        !self.redis.is_current(&self.current)
     }
 }

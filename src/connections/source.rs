@@ -53,6 +53,9 @@ impl Source {
 
 fn address(settings: &RedisSettings) -> redis::RedisResult<Client> {
     let info = settings.url.connection_info().set_tcp_settings(tcp_settings());
+    // Servers before 7.2 count the library's introduction of itself as an error, and log it as a denial.
+    let login = info.redis_settings().clone().set_skip_set_lib_name();
+    let info = info.set_redis_settings(login);
     match settings.tls.certificates() {
         Some(certificates) if settings.url.is_tls() => Client::build_with_tls(info, certificates.clone()),
         _ => Client::open(info),

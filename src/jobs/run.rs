@@ -204,9 +204,7 @@ impl Run {
                     return Ok(false);
                 }
                 Ok(_) => return Ok(true),
-                Err(StoreError::Redis(error))
-                    if !error.is_refusal() && !is_stopping(job) && Instant::now() < give_up =>
-                {
+                Err(StoreError::Redis(error)) if error.is_outage() && !is_stopping(job) && Instant::now() < give_up => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),

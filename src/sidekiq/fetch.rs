@@ -27,14 +27,11 @@ pub(super) async fn run(engine: Arc<Engine>, jobs: TaskTracker) {
     let mut waits = Waits::default();
     while !engine.quiet.is_cancelled() {
         engine.observer.turn("fetch");
-        match turn(&engine, &jobs, &mut waits).await {
-            Ok(()) => engine.outage.worked(),
-            Err(error) => {
-                lost(&engine, &error);
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    () = engine.quiet.cancelled() => {}
-                }
+        if let Err(error) = turn(&engine, &jobs, &mut waits).await {
+            lost(&engine, &error);
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = engine.quiet.cancelled() => {}
             }
         }
     }
@@ -119,7 +116,9 @@ fn accept(
     jobs: &TaskTracker,
     arrival: Result<Option<(Slot, Fetched)>, RedisError>,
 ) -> Result<(), RedisError> {
-    if let Some((slot, fetched)) = arrival? {
+    let arrival = arrival?;
+    engine.outage.worked();
+    if let Some((slot, fetched)) = arrival {
         start(engine, jobs, slot, fetched);
     }
     Ok(())
@@ -197,6 +196,7 @@ pub(super) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Optio
     let mut command = redis::cmd("RPOPLPUSH");
     command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
+    engine.outage.worked();
     Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
 }
 

@@ -80,5 +80,11 @@ async fn infos(redis: &Redis, keys: &Keys) -> Result<Vec<(Vec<u8>, Option<Vec<u8
     // Anybody can put a name into the set: what is no process's entry must not hide the others.
     commands.ignore_errors();
     let infos: Vec<redis::RedisResult<Option<Vec<u8>>>> = redis.pipeline(&commands).await?;
-    Ok(identities.into_iter().zip(infos.into_iter().map(Result::unwrap_or_default)).collect())
+    let told = identities.into_iter().zip(infos).filter_map(|(identity, info)| match info {
+        Ok(info) => Some((identity, info)),
+        Err(error) if error.code() == Some("WRONGTYPE") => Some((identity, None)),
+        // We were not let see, so it may well live.
+        Err(_) => None,
+    });
+    Ok(told.collect())
 }

@@ -197,7 +197,7 @@ async fn conclude(
             Err(error) => {
                 fetch::lost(engine, &error);
                 // The job may be acknowledged already; then finding it gone means nothing.
-                (settle_at_last(engine, fetched, &settlement).await || !error.is_refusal(), None)
+                (settle_at_last(engine, fetched, &settlement).await || error.is_outage(), None)
             }
         }
     } else {

@@ -58,7 +58,7 @@ fn run(config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
 /// A mistake: what it is called, top-level lines, lines of the `mirror` section, flags, variables.
 type Mistake<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
-const MISTAKES: [Mistake<'static>; 27] = [
+const MISTAKES: [Mistake<'static>; 42] = [
     ("unknown key", "concurency: 5", "", &[], &[]),
     ("unknown key of a section", "", "max_capcity: 5", &[], &[]),
     ("wrong type", "concurrency: lots", "", &[], &[]),
@@ -86,6 +86,21 @@ const MISTAKES: [Mistake<'static>; 27] = [
     ("key file that is not there", "", "secret_key_file: /nowhere/secret.key", &[], &[]),
     ("key file with something else in it", "", "secret_key_file: /dev/null", &[], &[]),
     ("a URL where a variable's name belongs", "", "", &[], &[("REDIS_PROVIDER", "redis://:hunter2@h:1")]),
+    ("URL that is none", "", "", &[], &[("REDIS_URL", "hunter2")]),
+    ("URL that is none in the file", "", "redis: {url: 'redis://:hunter2@h:x'}", &[], &[]),
+    ("URL in place of the section", "", "redis: 'redis://:hunter2@h'", &[], &[]),
+    ("TLS with anybody", "", "redis: {url: 'rediss://h#insecure'}", &[], &[]),
+    ("two passwords", "", "redis: {url: 'redis://:hunter2@h', password_file: /x}", &[], &[]),
+    ("user without a password", "", "redis: {username: worker}", &[], &[]),
+    ("certificate without a key", "", "redis: {url: 'rediss://h', certificate_file: /x}", &[], &[]),
+    ("CA without TLS", "", "redis: {ca_file: /x}", &[], &[]),
+    ("CA file with something else in it", "", "redis: {url: 'rediss://h', ca_file: /dev/null}", &[], &[]),
+    ("password file that is not there", "", "redis: {password_file: /nowhere/password}", &[], &[]),
+    ("password file with nothing in it", "", "redis: {password_file: /dev/null}", &[], &[]),
+    ("Sentinels with a socket", "", "redis: {url: 'unix:///x', sentinels: [h]}", &[], &[]),
+    ("Sentinel that is no host", "", "redis: {sentinels: ['redis://:hunter2@h'], sentinel_master: forge}", &[], &[]),
+    ("master without Sentinels", "", "redis: {sentinel_master: forge}", &[], &[]),
+    ("too long a wait", "", "redis: {response_timeout: 1m}", &[], &[]),
 ];
 
 #[test]
@@ -210,4 +225,23 @@ fn redis_is_where_sidekiq_would_look_for_it() {
     assert_eq!(url(&[]), "localhost:6379/0");
     assert_eq!(url(&[("REDIS_URL", "redis://a")]), "a:6379/0");
     assert_eq!(url(&[("REDIS_URL", "redis://a"), ("REDIS_PROVIDER", "OTHER"), ("OTHER", "redis://b")]), "b:6379/0");
+}
+
+#[test]
+fn sentinels_need_a_name_for_the_master() {
+    let load = |redis: &str, variables: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sidekiq.yml");
+        fs::write(&path, format!("mirror: {{redis: {redis}}}")).unwrap();
+        let env = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::load(&Overrides { path: Some(path), ..Overrides::default() }, &env)
+    };
+    let url = [("REDIS_URL", "rediss://forge/2")];
+    let error = load("{sentinels: [a]}", &[]).unwrap_err().to_string();
+    assert!(error.contains("mirror.redis.sentinels: nothing says what they call the master"), "{error}");
+    let named_by_url = load("{sentinels: [a, 'b:1']}", &url).unwrap().redis.sentinels.unwrap();
+    assert_eq!(named_by_url.addresses, [("a".to_owned(), 26379), ("b".to_owned(), 1)]);
+    // As Redis, unless something else is said.
+    assert!(named_by_url.tls);
+    assert!(!load("{sentinels: [a], sentinel_tls: false}", &url).unwrap().redis.sentinels.unwrap().tls);
 }

@@ -144,7 +144,7 @@ fn what_is_written_about_abandoned_runs_is_in_the_source() {
 /// What Redis itself says is not in the table, but in the text below it.
 fn unreachable_redis() -> sidemirror::connections::RedisError {
     let source = redis::RedisError::from(io::Error::other("gone"));
-    sidemirror::connections::RedisError::Command { server: "localhost:6379/0".into(), source }
+    sidemirror::connections::RedisError::Command { server: "localhost:6379/0".into(), source, old: false }
 }
 
 fn everything_undone() -> Shortfall {
