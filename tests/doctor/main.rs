@@ -1,7 +1,6 @@
 //! `sidemirror doctor` beside real servers in good and bad states.
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod fleet;
 mod servers;

@@ -84,6 +84,9 @@ fn what_the_access_control_lists_forbid_is_named_with_the_rule_that_permits_it()
     let finding = findings.iter().find(|finding| finding["subject"] == "permissions").unwrap();
     assert!(finding["cure"].as_str().unwrap().contains("ACL SETUSER worker +@read +@write"), "{finding}");
 
+    let namespaced = Diagnosis::of(&installation(&url).mirror("namespace", "forge"));
+    assert!(namespaced.report.to_string().contains(" ~forge:* "), "{:#}", namespaced.report);
+
     tell(&redis, &["ACL", "SETUSER", "worker", "+zadd", "resetkeys", "~queue*", "~working*", "~*:*:*"]);
     let diagnosis = Diagnosis::of(&installation(&url));
     assert!(diagnosis.about("permissions").1.contains("ZADD retry: "), "{:#}", diagnosis.report);

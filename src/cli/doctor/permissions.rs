@@ -26,16 +26,16 @@ pub(super) async fn look(redises: &Redises, config: &Config) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (redis, commands) in servers {
-        findings.push(on(redis, &commands).await);
+        findings.push(on(redis, &commands, &config.mirror.namespace).await);
     }
     findings
 }
 
-async fn on(redis: &Redis, commands: &[Cmd]) -> Finding {
+async fn on(redis: &Redis, commands: &[Cmd], namespace: &str) -> Finding {
     let refused = match refused(redis, commands).await {
         Ok(refused) => refused,
         Err(error) => {
-            let cure = format!("permit transactions: {}", rule(redis).await);
+            let cure = format!("permit transactions: {}", rule(redis, namespace).await);
             return Finding::error(SUBJECT, error.to_string(), "that every command is permitted", cure);
         }
     };
@@ -46,14 +46,15 @@ async fn on(redis: &Redis, commands: &[Cmd]) -> Finding {
     let more = refused.len().checked_sub(NAMED).filter(|more| *more > 0);
     let more = more.map(|more| format!("; and {more} more")).unwrap_or_default();
     let seen = format!("{}: {named}{more}", redis.server());
-    let cure = format!("{} (and do not rename commands)", rule(redis).await);
+    let cure = format!("{} (and do not rename commands)", rule(redis, namespace).await);
     Finding::error(SUBJECT, seen, "that every command is permitted", cure)
 }
 
 /// The rule that permits everything.
-async fn rule(redis: &Redis) -> String {
+async fn rule(redis: &Redis, namespace: &str) -> String {
     let user: String = redis.query(redis::cmd("ACL").arg("WHOAMI")).await.unwrap_or_else(|_| "USER".to_owned());
-    format!("ACL SETUSER {user} {} {} {}", rights::COMMANDS, rights::KEYS, rights::CHANNELS)
+    let namespaced = if namespace.is_empty() { String::new() } else { format!(" ~{namespace}:*") };
+    format!("ACL SETUSER {user} {} {}{namespaced} {}", rights::COMMANDS, rights::KEYS, rights::CHANNELS)
 }
 
 /// What is refused, each with its key and the reason.
