@@ -16,7 +16,7 @@ use comfy_table::{Cell, Color};
 use serde::Serialize;
 
 use self::finding::{Finding, Severity};
-use super::{ConfigArgs, output, redises};
+use super::{ConfigArgs, output, profile, redises};
 use crate::config::Config;
 use crate::connections::Redises;
 
@@ -73,12 +73,12 @@ fn examine(args: &ConfigArgs) -> anyhow::Result<Vec<Finding>> {
     let mut findings = vec![Finding::ok("configuration", seen)];
     findings.extend(files::look(&config));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    findings.extend(runtime.block_on(examine_redis(&config)));
+    findings.extend(runtime.block_on(examine_redis(config)));
     Ok(findings)
 }
 
-async fn examine_redis(config: &Config) -> Vec<Finding> {
-    let redises = match redises::connect_at_once(config).await {
+async fn examine_redis(mut config: Config) -> Vec<Finding> {
+    let redises = match redises::connect_at_once(&config).await {
         Ok(redises) => redises,
         Err(error) => {
             let cure = "see that the server runs, that REDIS_URL and mirror.redis mean it, and that it lets us in";
@@ -86,6 +86,11 @@ async fn examine_redis(config: &Config) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Finding::ok("redis", format!("{} answers", redises.queues.server()))];
+    // What keeps us from finding it out is a finding of its own.
+    if let Ok(profile) = profile::choose(&config, &redises.queues).await {
+        config.sidekiq.profile = profile;
+    }
+    let config = &config;
     findings.extend(server::look(&redises.queues, config).await);
     findings.extend(permissions::look(&redises, config).await);
     findings.extend(round_trips::look(&redises.queues).await);

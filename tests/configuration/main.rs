@@ -59,7 +59,6 @@ fn run(config: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Output {
 type Mistake<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
 
 const MISTAKES: &[Mistake<'static>] = &[
-const MISTAKES: [Mistake<'static>; 42] = [
     ("unknown key", "concurency: 5", "", &[], &[]),
     ("unknown key of a section", "", "max_capcity: 5", &[], &[]),
     ("wrong type", "concurrency: lots", "", &[], &[]),
