@@ -48,6 +48,9 @@ const DEAD_RUN: TimeDelta = TimeDelta::minutes(3);
 /// A mirror that waits in a queue for so long is taken for lost; GitLab waits as long.
 const LOST_SCHEDULE: TimeDelta = TimeDelta::minutes(30);
 
+/// A mirror is marked as scheduled before its job is in the queue, and has so been waiting for a little longer.
+const MARK_TO_PUSH: TimeDelta = TimeDelta::minutes(1);
+
 /// Silent slots looked at in one go.
 const SWEEP: isize = 500;
 
@@ -316,7 +319,9 @@ impl Scheduler {
             let waited = now - state.last_update_scheduled_at.unwrap_or_default();
             match state.under_way() {
                 Some(seen @ UnderWay::Run(_)) if rescued => dead.push((*id, seen)),
-                Some(seen @ UnderWay::Job(_)) if flowing && waited > LOST_SCHEDULE && waited > backlog => {
+                Some(seen @ UnderWay::Job(_))
+                    if flowing && waited > LOST_SCHEDULE && waited - MARK_TO_PUSH > backlog =>
+                {
                     lost.push((*id, seen));
                 }
                 Some(_) => {}

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod administration;
+mod doctor;
 mod enqueue;
 mod job;
 mod mirror;
@@ -52,6 +53,8 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
+    /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
+    Doctor(doctor::DoctorArgs),
     /// Cancel a job, or look after those that were set aside
     Job(job::JobArgs),
     /// Show what all processes of this Redis are doing, and what waits
@@ -89,7 +92,7 @@ fn environment_variable(name: &str) -> Option<String> {
 }
 
 /// Parses the command line and does what it says. Exit codes: 0 done, 1 failed or refused, 2 the command line could not
-/// be parsed.
+/// be parsed; those of `doctor` are in its help.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.command.is_some() && cli.run.has_flags_of_its_own() {
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
+        Some(Command::Doctor(args)) => return doctor::run(&args),
         Some(Command::Job(args)) => job::run(args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Pause(args)) => pause::pause(&args),

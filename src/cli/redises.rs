@@ -36,6 +36,11 @@ pub(super) async fn connect(config: &Config) -> anyhow::Result<Redises> {
     }
 }
 
+/// Connects to all of them as they are, for an examination.
+pub(super) async fn connect_at_once(config: &Config) -> anyhow::Result<Redises> {
+    Ok(Redises::connect(&settings(config)?).await?)
+}
+
 fn tell_once(told: &mut bool, error: &RedisError) {
     if !std::mem::replace(told, true) {
         tracing::warn!("{error}; waiting up to {LOADING:?} for it");

@@ -1,7 +1,7 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
 mod logging;
-mod preparation;
+pub(super) mod preparation;
 mod service_manager;
 mod signals;
 

@@ -22,7 +22,7 @@ impl Keys {
     }
 
     /// A key that Sidekiq knows by this name.
-    pub(super) fn named(&self, name: &str) -> String {
+    pub fn named(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 

@@ -80,6 +80,7 @@ mod queues;
 mod reconcile;
 mod rescue;
 mod retry;
+mod roster;
 mod ruby_reader;
 #[cfg(test)]
 mod ruby_texts;
@@ -111,6 +112,7 @@ pub use process::Process;
 pub use profile::{Profile, TimeLimit, UnknownProfile};
 pub use quarantine::{Quarantine, Quarantined};
 pub use queues::{NoQueues, QueueSet};
+pub use roster::{Listed, listed_processes};
 pub use settings::{DeadSettings, PollerSettings, Settings};
 pub use switches::{Order, Standing, Switches};
 pub use when::When;

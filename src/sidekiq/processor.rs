@@ -140,7 +140,7 @@ async fn settle_by_class(
 
 /// Does the work of a class that is ours.
 async fn perform(engine: &Engine, work: &dyn Perform, job: &Job) -> (Settlement, Outcome) {
-    if orders::is_called_off(engine, job).await {
+    if job.is_called_off() || orders::is_called_off(engine, job).await {
         work.abandoned(job, Cancellations::REASON).await;
         return (cancel::end(engine, job), Outcome::Cancelled);
     }

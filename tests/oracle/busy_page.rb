@@ -7,8 +7,10 @@
   end,
   "concurrency" => Sidekiq::ProcessSet.new.total_concurrency,
   "work" => Sidekiq::Workers.new.map do |process, thread, work|
-    job = Sidekiq::JobRecord.new(work["payload"])
-    { "process" => process, "thread" => thread, "queue" => work["queue"], "run_at" => work["run_at"],
+    # Before 7 it was a hash.
+    work = Struct.new(:queue, :run_at, :job).new(work["queue"], work["run_at"], Sidekiq::JobRecord.new(work["payload"])) if work.is_a?(Hash)
+    job = work.job
+    { "process" => process, "thread" => thread, "queue" => work.queue, "run_at" => work.run_at.to_i,
       "class" => job.display_class, "jid" => job.jid }
   end
 }

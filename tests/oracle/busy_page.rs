@@ -5,17 +5,22 @@ use std::time::Duration;
 use redis::{Commands as _, Connection};
 use serde_json::{Value, json};
 
-use crate::beside_ruby;
+use crate::beside;
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
 use crate::rig::repository::Repository;
-use crate::rig::ruby;
+use crate::rig::ruby::{Ruby, with_every_ruby};
 use crate::rig::silent::SilentServer;
 use crate::rig::wait;
 use crate::rig::worker::Worker;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+with_every_ruby!(
+    our_process_shows_with_its_jobs_and_obeys_quiet_and_stop,
+    after_term_the_entry_is_gone_and_the_jobs_are_back_in_their_queue
+);
 
 /// Two that run for ever, since the far side says nothing, and one that would be over at once.
 const PULL: &[u8] =
@@ -26,6 +31,7 @@ const QUICK: &[u8] = br#"{"class":"UpdateMirror","args":[900001],"jid":"quick"}"
 
 /// A worker with two jobs in hand and one slot free.
 struct BusyWorker {
+    ruby: Ruby,
     redis: Redis,
     connection: Connection,
     worker: Worker,
@@ -35,10 +41,10 @@ struct BusyWorker {
 }
 
 impl BusyWorker {
-    fn start() -> Self {
+    fn start(ruby: Ruby) -> Self {
         let (redis, silent) = (Redis::start(), SilentServer::start());
         let installation =
-            beside_ruby(&redis).set("concurrency", 3).set("timeout", 2).set("tag", "forge").set("labels", "[alpha]");
+            beside(ruby, &redis).set("concurrency", 3).set("timeout", 2).set("tag", "forge").set("labels", "[alpha]");
         let url = GitServer::url_at(silent.port(), "group/project.git");
         Repository::create(installation.repository("ours.git").path()).commit("main", "ours");
         installation.add_mirror("pull", 1, "theirs.git", &url, &[]);
@@ -49,18 +55,18 @@ impl BusyWorker {
         let identity = wait::for_some("the process to be known", PATIENCE, || {
             connection.srandmember::<_, Option<String>>("processes").unwrap()
         });
-        let busy = format!("{identity}:workers");
+        let busy = format!("{identity}:{}", if ruby == Ruby::Bookworm { "workers" } else { "work" });
         wait::until("both jobs to show", PATIENCE, || connection.hlen::<_, u64>(&busy).unwrap() == 2);
         wait::until("both jobs to be at the far side", PATIENCE, || silent.connections() >= 2);
-        Self { redis, connection, worker, identity, _silent: silent, _installation: installation }
+        Self { ruby, redis, connection, worker, identity, _silent: silent, _installation: installation }
     }
 
     fn busy_page(&self) -> Value {
-        ruby::eval(&self.redis.url(), include_str!("busy_page.rb"))
+        self.ruby.eval(&self.redis.url(), include_str!("busy_page.rb"))
     }
 
     fn press(&self, button: &str) {
-        ruby::eval(&self.redis.url(), &format!("Sidekiq::ProcessSet.new.each(&:{button})\nnil"));
+        self.ruby.eval(&self.redis.url(), &format!("Sidekiq::ProcessSet.new.each(&:{button})\nnil"));
     }
 
     /// The worker has gone and left nothing but its jobs.
@@ -78,9 +84,8 @@ impl BusyWorker {
     }
 }
 
-#[test]
-fn our_process_shows_with_its_jobs_and_obeys_quiet_and_stop() {
-    let mut busy = BusyWorker::start();
+fn our_process_shows_with_its_jobs_and_obeys_quiet_and_stop(ruby: Ruby) {
+    let mut busy = BusyWorker::start(ruby);
     let page = busy.busy_page();
     let process = &page["processes"][0];
     assert_eq!(process["identity"], *busy.identity);
@@ -116,9 +121,8 @@ fn our_process_shows_with_its_jobs_and_obeys_quiet_and_stop() {
     busy.assert_gone(&[QUICK]);
 }
 
-#[test]
-fn after_term_the_entry_is_gone_and_the_jobs_are_back_in_their_queue() {
-    let mut busy = BusyWorker::start();
+fn after_term_the_entry_is_gone_and_the_jobs_are_back_in_their_queue(ruby: Ruby) {
+    let mut busy = BusyWorker::start(ruby);
     assert!(busy.worker.terminate().success());
     busy.assert_gone(&[]);
 }

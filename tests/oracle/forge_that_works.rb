@@ -1,7 +1,7 @@
 # A forge's Sidekiq that can do what its jobs ask for. It writes down the bytes of each job it takes, and looks for due
 # retries twice a second.
 
-Sidekiq.options[:poll_interval_average] = 0.5
+SETTINGS[:poll_interval_average] = 0.5
 
 module KeepBytes
   def process(work)

@@ -3,8 +3,8 @@
 # Where Ruby could not find a constant it draws the line of its own source into the message.
 ErrorHighlight.formatter = Class.new { def self.message_for(_spot) = "" }
 
-Sidekiq.options[:dead_max_jobs] = 50
-Sidekiq.options[:max_retries] = 7
+SETTINGS[:dead_max_jobs] = 50
+SETTINGS[:max_retries] = 7
 
 class UpdateMirror
   include Sidekiq::Worker

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rig::redis::Redis;
-use crate::rig::ruby;
+use crate::rig::ruby::Ruby;
 
 /// What Sidekiq's dashboard would show.
 #[derive(Debug, Deserialize)]
@@ -42,9 +42,9 @@ pub(crate) struct Entry {
     pub(crate) backtrace: Option<Vec<String>>,
 }
 
-/// Asks Ruby what is in Redis now.
-pub(crate) fn look(redis: &Redis) -> Seen {
-    serde_json::from_value(ruby::eval(&redis.url(), include_str!("sets.rb"))).unwrap()
+/// Asks this Ruby what is in Redis now.
+pub(crate) fn look(ruby: Ruby, redis: &Redis) -> Seen {
+    serde_json::from_value(ruby.eval(&redis.url(), include_str!("sets.rb"))).unwrap()
 }
 
 impl Seen {

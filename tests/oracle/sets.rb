@@ -1,12 +1,15 @@
 # What Sidekiq's API reads in Redis: the figures, and every entry of the two sets of failures.
 def entries(set)
   set.map do |entry|
+    backtrace = entry["error_backtrace"]
+    # Very old jobs have a list there, which the API does not read any more since 7.
+    backtrace = entry.error_backtrace unless backtrace.is_a?(Array)
     {
       "value" => entry.value.unpack1("H*"), "score" => entry.score, "at" => entry.at.to_f,
       "class" => entry.klass, "queue" => entry.queue, "jid" => entry.jid, "tags" => entry.tags,
       "error_class" => entry["error_class"], "error_message" => entry["error_message"],
       "retry_count" => entry["retry_count"], "failed_at" => entry["failed_at"], "retried_at" => entry["retried_at"],
-      "backtrace" => entry.error_backtrace
+      "backtrace" => backtrace
     }
   end
 end

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis::{Commands as _, Connection};
 
-use crate::beside_ruby;
+use crate::beside;
 use crate::rig::redis::Redis;
-use crate::rig::ruby::{self, RubySidekiq};
+use crate::rig::ruby::{Ruby, with_every_ruby};
 use crate::rig::wait;
 use crate::rig::worker::Worker;
 use crate::untouched::is_untouched;
@@ -22,15 +22,16 @@ const RUBYS: usize = 1000;
 const GRACE: &str = "12s";
 const PATIENCE: Duration = Duration::from_mins(1);
 
-#[test]
-fn a_thousand_jobs_of_a_living_ruby_sidekiq_are_all_run_by_it_and_ours_by_either() {
+with_every_ruby!(a_thousand_jobs_of_a_living_ruby_sidekiq_are_all_run_by_it_and_ours_by_either);
+
+fn a_thousand_jobs_of_a_living_ruby_sidekiq_are_all_run_by_it_and_ours_by_either(ruby: Ruby) {
     let redis = Redis::start();
     let mut connection = redis.connection();
-    let staged = stage_jobs(&redis, &mut connection);
+    let staged = stage_jobs(ruby, &redis, &mut connection);
     assert_eq!(staged.len(), RUBYS + usize::try_from(OURS).unwrap());
 
-    let ruby = RubySidekiq::start(&redis.url(), include_str!("rails_app.rb"), &["shared"], THREADS);
-    let installation = beside_ruby(&redis).set("queues", "[[shared, 1]]").set("concurrency", 5);
+    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("rails_app.rb"), &["shared"], THREADS);
+    let installation = beside(ruby, &redis).set("queues", "[[shared, 1]]").set("concurrency", 5);
     let worker = installation.mirror("foreign_grace", GRACE).start_worker();
     feed(&mut connection, THREADS);
     wait::until("all of Ruby's threads to be held", PATIENCE, || {
@@ -59,7 +60,7 @@ fn a_thousand_jobs_of_a_living_ruby_sidekiq_are_all_run_by_it_and_ours_by_either
     assert!(jobs(&worker, "other", "foreign") > 0, "that metric has another name");
     assert_eq!(jobs(&worker, "UpdateMirror", "failed") + jobs(&worker, "RemoteMirror", "failed"), 0);
 
-    ruby.terminate();
+    sidekiq.terminate();
     a_job_whose_process_has_gone_is_kept_for_it_a_while(&mut connection, &worker);
 }
 
@@ -70,8 +71,8 @@ fn a_job_whose_process_has_gone_is_kept_for_it_a_while(connection: &mut Connecti
     connection.lpush::<_, _, ()>("queue:shared", job).unwrap();
     let before = looks_at_processes(connection);
     wait::until("us to have seen that Ruby is gone", PATIENCE, || looks_at_processes(connection) > before);
-    connection.lpush::<_, _, ()>("queue:shared", r#"{"class":"UpdateMirror","args":[999999]}"#).unwrap();
     let ours = run_by_us(worker);
+    connection.lpush::<_, _, ()>("queue:shared", r#"{"class":"UpdateMirror","args":[999999]}"#).unwrap();
     wait::until("a job of ours beside it to be run", PATIENCE, || run_by_us(worker) == ours + 1);
     assert_eq!(connection.lrange::<_, Vec<Vec<u8>>>("queue:shared", 0, -1).unwrap(), [job]);
     assert_eq!(jobs(worker, "other", "failed"), 0);
@@ -84,8 +85,8 @@ fn a_job_whose_process_has_gone_is_kept_for_it_a_while(connection: &mut Connecti
 
 /// Has Ruby's client push all jobs, and lays them where nobody takes them from. Some of Ruby's are such as its own
 /// client would not write.
-fn stage_jobs(redis: &Redis, connection: &mut Connection) -> Vec<Vec<u8>> {
-    ruby::eval(&redis.url(), include_str!("shared_jobs.rb"));
+fn stage_jobs(ruby: Ruby, redis: &Redis, connection: &mut Connection) -> Vec<Vec<u8>> {
+    ruby.eval(&redis.url(), include_str!("shared_jobs.rb"));
     connection.rename::<_, _, ()>("queue:shared", "staged").unwrap();
     for number in 976..=995 {
         let odd = format!(r#"{{ "class":"RailsJob","x":1E5,"args":[{number},1700000000.10,"#);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use redis::{Commands as _, Connection};
 use regex::bytes::Regex;
 
-use crate::beside_ruby;
 use crate::rig::redis::Redis;
-use crate::rig::ruby::RubySidekiq;
+use crate::rig::ruby::{Ruby, with_every_ruby};
 use crate::rig::wait;
+use crate::{beside, is_settled};
 
 /// What a job may say about its retries, beside what all jobs say. Ruby writes its texts anew, so these are spelled
 /// as it spells them, and all say "retry", since Ruby would put in the option of the class.
@@ -51,14 +51,21 @@ const OPTIONS: &[&str] = &[
     r#""retry":true,"error_message":"old","error_class":"Old","error_backtrace":"old","backtrace":1"#,
 ];
 
-/// Texts that are no jobs for Ruby; the first is one level less deep.
-fn no_jobs() -> [String; 6] {
+with_every_ruby!(
+    ruby_and_we_come_to_the_same_verdict_on_every_job_that_fails,
+    ruby_and_we_keep_the_same_of_the_dead,
+    ruby_and_we_let_the_dead_go_after_half_a_year
+);
+
+/// Texts that are no jobs for Ruby; the first is one level less deep, or two: the JSON beside Sidekiq 8 reads one level
+/// more than it writes, and what is so deep is lost when it fails.
+fn no_jobs(ruby: Ruby) -> [String; 6] {
     let nested = |depth: usize| {
         format!(r#"{{"class":"UpdateMirror","args":["x",{}{}],"retry":0}}"#, "[".repeat(depth), "]".repeat(depth))
     };
     [
         nested(98),
-        nested(99),
+        nested(if ruby == Ruby::Sid { 100 } else { 99 }),
         String::new(),
         "no job".into(),
         r#"{"class":"UpdateMirror","#.into(),
@@ -66,19 +73,18 @@ fn no_jobs() -> [String; 6] {
     ]
 }
 
-fn jobs() -> Vec<String> {
+fn jobs(ruby: Ruby) -> Vec<String> {
     let of = |class: &str, number: usize, options: &str| {
         format!(r#"{{"class":"{class}","args":["é"],"jid":"{class} {number}","created_at":1700000000.0,{options}}}"#)
     };
     let both = ["UpdateMirror", "Nobody"].into_iter();
     let failing = both.flat_map(|class| OPTIONS.iter().enumerate().map(move |(number, text)| of(class, number, text)));
     let long = of(&"A".repeat(12_000), 0, r#""retry":1"#);
-    failing.chain([long]).chain(no_jobs()).collect()
+    failing.chain([long]).chain(no_jobs(ruby)).collect()
 }
 
-#[test]
-fn ruby_and_we_come_to_the_same_verdict_on_every_job_that_fails() {
-    let [rubys, ours] = by_both(&jobs(), |_| ());
+fn ruby_and_we_come_to_the_same_verdict_on_every_job_that_fails(ruby: Ruby) {
+    let [rubys, ours] = by_both(ruby, &jobs(ruby), |_| ());
     assert_eq!(only_in(&ours, &rubys), Vec::<String>::new());
     assert_eq!(only_in(&rubys, &ours), Vec::<String>::new());
     assert_eq!((ours.retry.len(), ours.dead.len()), (39, 24));
@@ -94,20 +100,18 @@ fn only_in(one: &Left, other: &Left) -> Vec<String> {
     [missing("retry", &one.retry, &other.retry), missing("dead", &one.dead, &other.dead)].concat()
 }
 
-#[test]
-fn ruby_and_we_keep_the_same_of_the_dead() {
+fn ruby_and_we_keep_the_same_of_the_dead(ruby: Ruby) {
     let jobs: Vec<String> = (0..60)
         .map(|number| format!(r#"{{"class":"UpdateMirror","args":["x"],"jid":"{number}","retry":0}}"#))
         .collect();
-    let [rubys, ours] = by_both(&jobs, |_| ());
+    let [rubys, ours] = by_both(ruby, &jobs, |_| ());
     assert_eq!(ours.dead, rubys.dead);
     assert_eq!(ours.dead.len(), 49, "one less than the setting says, and the last ones of all");
 }
 
-#[test]
-fn ruby_and_we_let_the_dead_go_after_half_a_year() {
+fn ruby_and_we_let_the_dead_go_after_half_a_year(ruby: Ruby) {
     let job = [r#"{"class":"UpdateMirror","args":["x"],"retry":0}"#.to_owned()];
-    let [rubys, ours] = by_both(&job, |connection| {
+    let [rubys, ours] = by_both(ruby, &job, |connection| {
         for (member, days) in [("181", 181.0), ("180.01", 180.01), ("179.99", 179.99)] {
             let died = chrono::Utc::now().timestamp() as f64 - days * 86_400.0;
             connection.zadd::<_, _, _, ()>("dead", member, died).unwrap();
@@ -130,14 +134,14 @@ struct Left {
 }
 
 /// Has Ruby and us run the same jobs, one after the other, beginning with what `prepare` puts into Redis.
-fn by_both(jobs: &[String], prepare: fn(&mut Connection)) -> [Left; 2] {
-    let by = |run: fn(&Redis)| {
+fn by_both(ruby: Ruby, jobs: &[String], prepare: fn(&mut Connection)) -> [Left; 2] {
+    let by = |run: fn(Ruby, &Redis)| {
         let redis = Redis::start();
         let mut connection = redis.connection();
         prepare(&mut connection);
         connection.lpush::<_, _, ()>("queue:mirrors", jobs).unwrap();
-        run(&redis);
-        Left::read(&mut connection)
+        run(ruby, &redis);
+        Left::read(ruby, &mut connection)
     };
     thread::scope(|scope| {
         let (ruby, ours) = (scope.spawn(|| by(run_by_ruby)), scope.spawn(|| by(run_by_us)));
@@ -145,32 +149,33 @@ fn by_both(jobs: &[String], prepare: fn(&mut Connection)) -> [Left; 2] {
     })
 }
 
-fn run_by_ruby(redis: &Redis) {
-    let ruby = RubySidekiq::start(&redis.url(), include_str!("forge_with_rules.rb"), &["mirrors"], 1);
-    wait_until_taken(redis);
-    ruby.terminate();
+fn run_by_ruby(ruby: Ruby, redis: &Redis) {
+    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_with_rules.rb"), &["mirrors"], 1);
+    wait_until_settled(redis);
+    sidekiq.terminate();
 }
 
-fn run_by_us(redis: &Redis) {
-    let installation = beside_ruby(redis).set("concurrency", 1).set("dead_max_jobs", 50).set("max_retries", 7);
+fn run_by_us(ruby: Ruby, redis: &Redis) {
+    let installation = beside(ruby, redis).set("concurrency", 1).set("dead_max_jobs", 50).set("max_retries", 7);
     let mut worker = installation.start_worker();
-    wait_until_taken(redis);
+    wait_until_settled(redis);
     assert!(worker.terminate().success());
 }
 
-fn wait_until_taken(redis: &Redis) {
+fn wait_until_settled(redis: &Redis) {
     let mut connection = redis.connection();
-    let taken = || connection.llen::<_, u64>("queue:mirrors").unwrap() == 0;
-    wait::until("the queue to be empty", Duration::from_mins(1), taken);
+    wait::until("all jobs to be settled", Duration::from_mins(1), || is_settled(&mut connection, "queue:mirrors"));
 }
 
 impl Left {
-    fn read(connection: &mut Connection) -> Self {
+    fn read(ruby: Ruby, connection: &mut Connection) -> Self {
         assert_eq!(connection.exists::<_, u64>(&["queue:mirrors", "queue:patience", "queue:elsewhere"]).unwrap(), 0);
         let mut set = |name: &str| {
             let members: Vec<(Vec<u8>, f64)> = connection.zrange_withscores(name, 0, -1).unwrap();
-            let mut seen: Vec<Entry> =
-                members.iter().map(|(text, score)| (without_chance(text), is_in_time(name, text, *score))).collect();
+            let mut seen: Vec<Entry> = members
+                .iter()
+                .map(|(text, score)| (without_chance(text), is_in_time(ruby, name, text, *score)))
+                .collect();
             // Those that die within the same moment have no order.
             seen.sort();
             seen
@@ -183,7 +188,7 @@ impl Left {
 
 /// The text with a mark for the time of this failure, and for a backtrace.
 fn without_chance(text: &[u8]) -> String {
-    let now = Regex::new(r#""(failed_at|retried_at)":1[0-9]{9}\.[0-9]+(?P<end>[,}])"#).unwrap();
+    let now = Regex::new(r#""(failed_at|retried_at)":1[0-9]{9}(\.[0-9]+|[0-9]{3})(?P<end>[,}])"#).unwrap();
     let text = now.replace_all(text, |found: &regex::bytes::Captures<'_>| {
         let old = found[0].windows(10).any(|digits| digits == b"1700000000" || digits == b"1700000001");
         if old { found[0].to_vec() } else { [b"\"", &found[1], b"\":NOW", &found["end"]].concat() }
@@ -193,12 +198,16 @@ fn without_chance(text: &[u8]) -> String {
 }
 
 /// Whether a job that failed for the n-th time is due when n says, and one that died did so when it failed.
-fn is_in_time(set: &str, text: &[u8], score: f64) -> bool {
+fn is_in_time(ruby: Ruby, set: &str, text: &[u8], score: f64) -> bool {
     let Ok(job) = serde_json::from_slice::<serde_json::Value>(text) else { return true };
-    let number = |key: &str| job[key].as_f64();
-    let Some(failed) = number("retried_at").or(number("failed_at")) else { return true };
-    let count = number("retry_count").unwrap();
-    let (delay, jitter) = if set == "retry" { (count.powi(4) + 15.0, 9.0 * (count + 1.0)) } else { (0.0, 0.0) };
+    // 8 writes milliseconds.
+    let unit = if ruby == Ruby::Sid { 1000.0 } else { 1.0 };
+    let moment = |key: &str| Some(job[key].as_f64()? / unit);
+    let Some(failed) = moment("retried_at").or(moment("failed_at")) else { return true };
+    let count = job["retry_count"].as_f64().unwrap();
+    // 8 draws once from all seconds, the others draw one of ten and multiply it.
+    let jitter = if ruby == Ruby::Sid { 10.0 * (count + 1.0) - 1.0 } else { 9.0 * (count + 1.0) };
+    let (delay, jitter) = if set == "retry" { (count.powi(4) + 15.0, jitter) } else { (0.0, 0.0) };
     // Both are read from the clock, a moment apart, and rounded.
     (delay - 0.001..delay + jitter + 1.0).contains(&(score - failed))
 }

@@ -12,8 +12,39 @@ use tempfile::TempDir;
 
 use super::process::Process;
 
+/// Makes of each function that takes a [`Ruby`] one test for each of them: `name::sidekiq_6_4` and so on.
+#[allow(unused_macros, reason = "not every test crate asks more than one")]
+macro_rules! with_every_ruby {
+    ($($test:ident),+) => {$(
+        mod $test {
+            use crate::rig::ruby::Ruby;
+
+            #[test]
+            fn sidekiq_6_4() {
+                super::$test(Ruby::Bookworm);
+            }
+
+            #[test]
+            fn sidekiq_7_3() {
+                super::$test(Ruby::Trixie);
+            }
+
+            #[test]
+            fn sidekiq_8() {
+                super::$test(Ruby::Sid);
+            }
+        }
+    )+};
+}
+#[allow(unused_imports, reason = "not every test crate asks more than one")]
+pub(crate) use with_every_ruby;
+
 /// Without this, redis-rb 4.8 warns about nearly every command that Sidekiq 6.4 gives.
 const PRELUDE: &str = "require 'json'\nRedis.silence_deprecations = true if defined?(Redis)\n";
+/// What the job classes of a worker may want to know or change: its settings, and a first look for due jobs at once.
+const WORKER_PRELUDE: &str = "\
+    SETTINGS = Sidekiq.respond_to?(:options) ? Sidekiq.options : Sidekiq.default_configuration\n\
+    Sidekiq::Scheduled::Poller.prepend(Module.new { def initial_wait; end })\n";
 /// How long a worker may finish its jobs after TERM before it gives them back, in seconds.
 const TIMEOUT: &str = "5";
 
@@ -71,7 +102,7 @@ impl Ruby {
     pub fn start_sidekiq(self, redis_url: &str, classes: &str, queues: &[&str], concurrency: usize) -> RubySidekiq {
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path().join("jobs.rb");
-        fs::write(&code, format!("{PRELUDE}{classes}\n")).unwrap();
+        fs::write(&code, format!("{PRELUDE}require 'sidekiq/scheduled'\n{WORKER_PRELUDE}{classes}\n")).unwrap();
 
         let mut command = self.command("sidekiq", redis_url);
         command.arg("-r").arg(&code).args(["-e", "test", "-t", TIMEOUT, "-c", &concurrency.to_string()]);

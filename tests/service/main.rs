@@ -61,6 +61,10 @@ fn every_promised_figure_is_there_and_none_has_a_label_per_mirror() {
         "sidemirror_scheduler_last_tick_timestamp_seconds",
         "sidemirror_redis_up",
         "sidemirror_redis_data_losses_total",
+        "sidemirror_quarantined_jobs_total",
+        "sidemirror_overdue_jobs",
+        "sidemirror_oldest_job_age_seconds",
+        "sidemirror_paused",
         "process_resident_memory_bytes",
         "process_open_fds",
     ] {

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sidemirror::connections::Redises;
@@ -127,6 +129,7 @@ async fn a_job_whose_like_was_dropped_while_it_ran_is_queued_once_more() {
     assert_eq!((queued.len(), &again["rescheduled_once"], &again["queue"]), (1, &json!(true), &json!("a")));
     assert_eq!((&again["args"], &again["tags"]), (&json!(["until let go"]), &json!([1.0])));
     assert_eq!((&again["correlation_id"], &again["meta.user"]), (&json!("01HX"), &json!("root")));
+    assert_eq!(again["meta.caller_id"], "Tested");
     for spent in ["retry_count", "error_class", "deferred", "wal_locations", "idempotency_key"] {
         assert!(!again.contains_key(spent), "{spent}");
     }
@@ -175,7 +178,7 @@ async fn neither_a_panic_nor_a_job_that_is_cut_off_stays_in_the_executing_hash()
         let server = server_with_keys().await;
         server.push("a", job(&args, json!({"retry": false})).as_bytes()).await;
         let mut settings = settings_with(Strategy::UntilExecuting);
-        settings.timeout = std::time::Duration::from_secs(1);
+        settings.timeout = Duration::from_secs(1);
         let (process, record) = start(&server.redis, settings).await;
         until("it was there", async || record.started() == 1).await;
         process.stop().await;
@@ -193,8 +196,23 @@ async fn a_job_that_was_cancelled_before_it_ran_goes_straight_to_the_dead() {
     process.stop().await;
     assert_eq!(record.started(), 0);
     let dead: Vec<String> = server.run(&["ZRANGE", "dead", "0", "-1"]).await;
-    assert!(dead.len() == 1 && dead[0].contains(r#""error_class":"Cancelled""#), "{dead:?}");
+    assert!(dead.len() == 1 && dead[0].contains(r#""error_class":"Sidemirror::Cancelled""#), "{dead:?}");
     assert!(!exists(&server, "retry").await && !exists(&server, EXECUTING).await);
+}
+
+#[tokio::test]
+async fn a_running_job_that_gitlab_cancels_leaves_within_a_second() {
+    let server = server_with_keys().await;
+    server.push("a", job(&json!(["until told"]), json!({})).as_bytes()).await;
+    let (process, record) = start(&server.redis, settings_with(Strategy::UntilExecuting)).await;
+    until("running", async || record.started() == 1).await;
+    server.run::<()>(&["SET", "sidekiq:cancel:j1", "1"]).await;
+    let cancelled = Instant::now();
+    until("cancelled", async || record.count(Outcome::Cancelled) == 1).await;
+    assert!(cancelled.elapsed() < Duration::from_secs(2), "{:?}", cancelled.elapsed());
+    process.stop().await;
+    assert_eq!(server.run::<usize>(&["ZCARD", "dead"]).await, 1);
+    assert!(exists(&server, STATUS).await && !exists(&server, EXECUTING).await);
 }
 
 #[tokio::test]
@@ -240,6 +258,43 @@ async fn gitlabs_keys_are_looked_for_in_the_redis_where_gitlab_keeps_them() {
     assert_eq!((record.count(Outcome::Done), queues.run::<usize>(&["ZCARD", "dead"]).await), (1, 1));
     assert!(!exists(&metadata, STATUS).await && !exists(&metadata, &cookie()).await);
     assert!(!exists(&queues, EXECUTING).await);
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_is_told_to_gitlab_once_its_redis_is_back() {
+    let (queues, mut metadata) = (RedisServer::start().await, server_with_keys().await);
+    queues.push("a", job(&json!(["until let go"]), json!({})).as_bytes()).await;
+    let record = Arc::new(Record::default());
+    let registry = Registry::new().serve("Tested", Arc::new(Tested(Arc::clone(&record))));
+    let redises = Redises { queues_metadata: metadata.redis.clone(), ..Redises::from(queues.redis.clone()) };
+    let settings = settings_with(Strategy::UntilExecuting);
+    let process = Process::start(Identity::new(), settings, redises, registry, Arc::clone(&record) as _).await.unwrap();
+    until("running", async || record.started() == 1).await;
+    // The server is gone before the job ends, and the job is not over before the server is back.
+    tokio::join!(metadata.crash(Duration::from_secs(3)), async {
+        record.let_go();
+        until("the job has ended", async || record.running.load(Ordering::SeqCst) == 0).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(record.count(Outcome::Done), 0);
+    });
+    until("done", async || record.count(Outcome::Done) == 1).await;
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_runs_although_gitlabs_redis_does_not_permit_what_belongs_to_it() {
+    let (queues, metadata) = (RedisServer::start().await, server_with_keys().await);
+    metadata.run::<()>(&["ACL", "SETUSER", "default", "-hset", "-hdel"]).await;
+    queues.push("a", job(&json!(["ok"]), json!({})).as_bytes()).await;
+    let record = Arc::new(Record::default());
+    let registry = Registry::new().serve("Tested", Arc::new(Tested(Arc::clone(&record))));
+    let redises = Redises { queues_metadata: metadata.redis.clone(), ..Redises::from(queues.redis.clone()) };
+    let settings = settings_with(Strategy::UntilExecuting);
+    let process = Process::start(Identity::new(), settings, redises, registry, Arc::clone(&record) as _).await.unwrap();
+    until("done", async || record.count(Outcome::Done) == 1).await;
+    process.stop().await;
+    // What is permitted was done.
+    assert!(!exists(&metadata, STATUS).await && !exists(&metadata, &cookie()).await);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The rules of retry and death in three versions of the real Sidekiq, and ours for each of them.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidemirror::sidekiq::Profile;
 
 use crate::redis_server::{RedisServer, until};
@@ -125,6 +126,14 @@ async fn same_as(release: &str, profile: Profile) {
     let (process, record) = start(&ours.redis, settings).await;
     until("we have settled all jobs", async || record.ended.lock().unwrap().len() == jobs.len()).await;
     process.stop().await;
+
+    let read = "puts JSON.generate(Sidekiq::RetrySet.new.map(&:error_backtrace).compact.sort)";
+    let mut reader = roots::ruby(&ours, release);
+    reader.args(["-rsidekiq", "-rsidekiq/api", "-rjson", "-e", read]).stderr(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || reader.output()).await.unwrap().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let lines = [vec![], vec!["IOError: boom \u{e9}"], vec!["IOError: boom \u{e9}", "caused by: a cause"]];
+    assert_eq!(printed.lines().last().unwrap_or_default(), json!(lines).to_string(), "the backtraces that we wrote");
 
     let (rubys, ours) = (left(&rubys).await, left(&ours).await);
     for (number, (answer, options)) in CASES.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::git::Repositories;
 use crate::store::redis::SealingKey;
 
 /// The repositories folder: made if it is missing, ours, and writable.
-pub(super) fn repositories(config: &Config) -> Result<Repositories, ConfigError> {
+pub(in crate::cli) fn repositories(config: &Config) -> Result<Repositories, ConfigError> {
     let folder = &config.mirror.repositories;
     let user = rustix::process::geteuid().as_raw();
     let wrong = |problem: String| {

@@ -10,7 +10,7 @@ const CORRELATION: &str = "correlation_id";
 /// What the fields of the context begin with.
 const META: &str = "meta.";
 /// The field that names who pushed the job.
-const CALLER: &str = "meta.caller_id";
+pub(super) const CALLER: &str = "meta.caller_id";
 /// The fields that are logged: the span of a job names each of them.
 const LOGGED: [&str; 13] = [
     CORRELATION,

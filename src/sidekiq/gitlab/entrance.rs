@@ -1,5 +1,6 @@
 //! What is done before a job of GitLab's runs.
 
+use super::cancellation;
 use super::carried::Carried;
 use super::round_trip::{Place, RoundTrip, did};
 use super::settings::Strategy;
@@ -20,9 +21,7 @@ pub(super) enum Entrance {
 /// in one round trip, tried again until Redis answers.
 pub(super) async fn pass(engine: &Engine, carried: &Carried, slot: &str) -> Entrance {
     let mut trip = RoundTrip::default();
-    let mut exists = redis::cmd("EXISTS");
-    exists.arg(format!("sidekiq:cancel:{}", carried.jid));
-    let cancelled = trip.add(Place::SharedState, exists);
+    let cancelled = trip.add(Place::SharedState, cancellation::question(carried));
     carried.execution.begin(engine, slot, &mut trip);
     if carried.strategy == Strategy::UntilExecuting {
         carried.delete_cookie(engine, &mut trip);

@@ -5,6 +5,7 @@
 //! What there is to do is written in the payload ([`carried`]); a job that carries nothing of GitLab's costs no round
 //! trip, any other two at most, one before it runs and one after ([`entrance`], [`exit`]).
 
+mod cancellation;
 mod carried;
 mod compression;
 mod context;
@@ -43,15 +44,10 @@ pub(super) async fn around(
     }
     match entrance::pass(engine, &carried, slot).await {
         Entrance::Open => {}
-        Entrance::Cancelled => {
-            tracing::warn!("GitLab has cancelled this job: moved to the dead set");
-            let settlement = Settlement::Dead(cancelled(job));
-            exit::pass(engine, job, &carried, slot, (&settlement, Outcome::Failed)).await;
-            return (settlement, Outcome::Failed);
-        }
+        Entrance::Cancelled => cancellation::obey(job),
         Entrance::Stopping => return (Settlement::Next, Outcome::Returned),
     }
-    let (settlement, outcome) = run.await;
+    let (settlement, outcome) = cancellation::heeding(engine, job, &carried, run).await;
     exit::pass(engine, job, &carried, slot, (&settlement, outcome)).await;
     (settlement, outcome)
 }
@@ -59,10 +55,4 @@ pub(super) async fn around(
 fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
     tracing::warn!("{failure}");
     retry::after_failure(job.payload(), job.queue(), failure, Wish::None, &engine.settings, clock::now())
-}
-
-/// A cancelled job as it lies in the dead set, with the reason for whoever finds it there.
-fn cancelled(job: &Job) -> bytes::Bytes {
-    let edit = job.payload().edit();
-    edit.set("error_class", "Cancelled").set("error_message", "cancelled in GitLab before it ran").finish()
 }

@@ -1,6 +1,7 @@
 //! A job that is pushed once more, since another like it was dropped while it ran.
 
 use super::carried::Carried;
+use super::context::CALLER;
 use super::exit::status_key;
 use super::round_trip::{Place, RoundTrip};
 use crate::sidekiq::client;
@@ -29,13 +30,16 @@ const SPENT: [&str; 16] = [
     "dedup_wal_locations",
 ];
 
-/// Pushes the job with a new id and otherwise as it came; `rescheduled_once` says that it is not to happen again.
+/// Pushes the job with a new id and otherwise as it came, with itself as the caller; `rescheduled_once` says that it is not to happen again.
 pub(super) async fn again(engine: &Engine, job: &Job, carried: &Carried) {
     let jid = client::new_jid();
     let now = engine.settings.profile.timestamp(clock::now());
     let mut edit = job.payload().edit();
     for field in SPENT {
         edit = edit.remove(field);
+    }
+    if job.payload().raw(CALLER).is_some() {
+        edit = edit.set(CALLER, job.class());
     }
     let text = edit
         .set("queue", job.queue())
