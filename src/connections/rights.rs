@@ -7,9 +7,9 @@ pub const COMMANDS: &str = "+@read +@write +@transaction +@connection +@pubsub +
                             +client|id +client|unblock +time +info +role +config|get";
 
 /// Keys: Sidekiq's, sidekiq-cron's, GitLab's and ours. The one with two colons stands for the entries of processes,
-/// which are called `HOST:PID:NONCE`.
+/// which are called `HOST:PID:NONCE`, the one with two dashes for the histograms of Sidekiq 7, `CLASS-DAY-HOUR:MINUTE`.
 pub const KEYS: &str = "~queue:* ~queues ~paused ~retry ~schedule ~dead ~interrupted ~processes ~process_cleanup ~*:*:* \
-                        ~*-signals ~stat:* ~j|* ~h|* ~it-* ~cron_job* ~working:queue:* ~reliable-fetcher-* \
+                        ~*-signals ~stat:* ~j|* ~h|* ~*-*-*:* ~it-* ~cron_job* ~working:queue:* ~reliable-fetcher-* \
                         ~sidemirror:* ~gitlab-sidekiq-status:* ~resque:gitlab:* ~sidekiq:*";
 
 /// Channels.
