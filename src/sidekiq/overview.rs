@@ -144,7 +144,7 @@ async fn processes(redis: &Redis, keys: &Keys) -> Result<Vec<ProcessView>, Redis
     for identity in &identities {
         let entry = keys.entry(identity);
         question.cmd("HMGET").arg(&entry).arg(&["info", "quiet", "beat", "concurrency"]);
-        // The version decides under which of two names its work lies.
+        // The version decides under which of two names its work lies; some write both.
         question.cmd("HGETALL").arg(format!("{entry}:work")).cmd("HGETALL").arg(format!("{entry}:workers"));
     }
     if identities.is_empty() {
@@ -153,7 +153,7 @@ async fn processes(redis: &Redis, keys: &Keys) -> Result<Vec<ProcessView>, Redis
     let answers: Vec<RedisResult<Reply>> = redis.pipeline(&question).await?;
     let views = identities.into_iter().zip(answers.chunks_exact(3)).filter_map(|(identity, answers)| {
         let mut view = process(identity, answers.first()?)?;
-        view.work = answers[1..].iter().flat_map(work).collect();
+        view.work = answers[1..].iter().map(work).find(|work| !work.is_empty()).unwrap_or_default();
         view.work.sort_by_key(|work| std::cmp::Reverse(work.age));
         Some(view)
     });
