@@ -3,10 +3,10 @@
 
 #![no_main]
 
-#[path = "../../src/sidekiq/payload.rs"]
+#[path = "../../src/sidekiq/job/payload.rs"]
 #[allow(dead_code, reason = "not all of it is fuzzed")]
 mod payload;
-#[path = "../../src/sidekiq/ruby_reader.rs"]
+#[path = "../../src/sidekiq/job/ruby_reader.rs"]
 mod ruby_reader;
 #[path = "../../tests/oracle/untouched.rs"]
 #[allow(dead_code, reason = "it holds its own tests, too")]

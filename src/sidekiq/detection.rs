@@ -9,9 +9,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::job::payload::Payload;
 use super::keys::Keys;
-use super::payload::Payload;
-use super::processes::{self, OUR_LABEL};
+use super::presence::processes::{self, OUR_LABEL};
 use super::profile::Profile;
 use crate::connections::{Redis, RedisError};
 

@@ -6,20 +6,20 @@ use chrono::Utc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::capsule::Serving;
-use super::execution_metrics::ExecutionMetrics;
-use super::finished::Finished;
-use super::foreign::Foreign;
-use super::hands::{Fetched, Hands};
+use super::fetch::capsule::Serving;
+use super::fetch::foreign::Foreign;
+use super::fetch::hands::{Fetched, Hands};
 use super::identity::Identity;
-use super::lease::Lease;
+use super::job::perform::Registry;
 use super::observer::Observer;
 use super::orders::Orders;
 use super::outage::Outage;
-use super::perform::Registry;
+use super::presence::execution_metrics::ExecutionMetrics;
+use super::presence::stats::Stats;
+use super::rescue::finished::Finished;
+use super::rescue::lease::Lease;
 use super::settings::Settings;
 use super::settle::{Settlement, settle};
-use super::stats::Stats;
 use crate::connections::{Redis, RedisError, Redises};
 
 pub(super) struct Engine {

@@ -37,82 +37,44 @@
 //! the log what each slot is doing; the [`Overview`] is what all processes together tell. A [`CronTab`] entry shows a
 //! schedule of ours among Ruby's. An [`Observer`] in this program is told more.
 
-mod active_job;
-mod backtrace;
-mod cancel;
-mod capsule;
 mod client;
 mod clock;
-mod cron_tab;
-#[cfg(test)]
-mod cycle_tests;
-mod dead;
 mod detection;
-mod dump;
 mod engine;
-mod execution;
-mod execution_metrics;
 mod fetch;
-mod finished;
-mod foreign;
 mod gitlab;
-mod hands;
-mod heartbeat;
 mod identity;
 mod job;
 mod keys;
-mod latency;
-mod lease;
-mod loss;
 mod observer;
 mod orders;
 mod outage;
-mod overview;
-mod payload;
-mod perform;
-mod poller;
+mod presence;
 mod process;
-mod processes;
 mod processor;
 mod profile;
-mod quarantine;
-mod queues;
-mod reconcile;
 mod rescue;
-mod retry;
-mod roster;
-mod ruby_reader;
-#[cfg(test)]
-mod ruby_texts;
 mod settings;
 mod settle;
-mod shared_queue;
-mod stats;
-mod switches;
-#[cfg(test)]
-#[path = "../../tests/oracle/untouched.rs"]
-mod untouched;
-mod waits;
-mod when;
 
-pub use cancel::{Cancellations, Found};
-pub use capsule::Capsule;
+pub use client::when::When;
 pub use client::{Client, NewJob};
-pub use cron_tab::{CronTab, Turn};
 pub use detection::{Detection, Evidence, by_processes, detect};
+pub use fetch::capsule::Capsule;
+pub use fetch::queues::{NoQueues, QueueSet};
 pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
+pub use job::payload::{Edit, Malformed, Payload};
+pub use job::perform::{Perform, Registry};
 pub use job::{Job, JobFailure, NotDone};
 pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
-pub use overview::{Overview, ProcessView, QueueView, Sizes, WorkView};
-pub use payload::{Edit, Malformed, Payload};
-pub use perform::{Perform, Registry};
+pub use orders::cancel::{Cancellations, Found};
+pub use orders::switches::{Order, Standing, Switches};
+pub use presence::cron_tab::{CronTab, Turn};
+pub use presence::overview::{Overview, ProcessView, QueueView, Sizes, WorkView};
+pub use presence::roster::{Listed, listed_processes};
 pub use process::Process;
 pub use profile::{Profile, TimeLimit, UnknownProfile};
-pub use quarantine::{Quarantine, Quarantined};
-pub use queues::{NoQueues, QueueSet};
-pub use roster::{Listed, listed_processes};
+pub use rescue::quarantine::{Quarantine, Quarantined};
 pub use settings::{DeadSettings, PollerSettings, Settings};
-pub use switches::{Order, Standing, Switches};
-pub use when::When;

@@ -5,12 +5,21 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use super::clock;
 use super::engine::Engine;
+use super::fetch;
+use super::gitlab;
 use super::identity::Identity;
+use super::job::perform::Registry;
 use super::observer::Observer;
-use super::perform::Registry;
+use super::orders;
+use super::presence::dump;
+use super::presence::heartbeat;
+use super::rescue;
+use super::rescue::lease;
+use super::rescue::reconcile;
 use super::settings::Settings;
-use super::{clock, dump, fetch, gitlab, heartbeat, lease, orders, poller, reconcile, rescue};
+use super::settle::poller;
 use crate::connections::{RedisError, Redises};
 
 /// So long before the deadline the jobs still running are returned.

@@ -9,23 +9,23 @@ use futures_util::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use super::cancel::{self, Cancellations};
-use super::capsule::Serving;
 use super::clock;
-use super::dead;
 use super::engine::Engine;
 use super::fetch;
+use super::fetch::capsule::Serving;
+use super::fetch::hands::{Fetched, Slot};
 use super::gitlab;
-use super::hands::{Fetched, Slot};
+use super::job::payload::Payload;
+use super::job::perform::Perform;
 use super::job::{Job, JobFailure, NotDone};
-use super::loss;
 use super::observer::{JobReport, Outcome};
 use super::orders;
+use super::orders::cancel::{self, Cancellations};
 use super::outage::PAUSE;
-use super::payload::Payload;
-use super::perform::Perform;
-use super::retry::{self, Wish};
+use super::rescue::loss;
 use super::settle::Settlement;
+use super::settle::dead;
+use super::settle::retry::{self, Wish};
 
 /// Works with this slot of a capsule, beginning with this job.
 pub(super) async fn work(engine: Arc<Engine>, capsule: Arc<Serving>, slot: Slot, first: Fetched) {

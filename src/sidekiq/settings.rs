@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::capsule::Capsule;
+use super::fetch::capsule::Capsule;
+use super::fetch::queues::QueueSet;
 use super::gitlab::GitLabSettings;
 use super::keys::Keys;
 use super::profile::Profile;
-use super::queues::QueueSet;
 
 /// The settings of one process.
 #[derive(Debug, Clone)]

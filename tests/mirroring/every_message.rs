@@ -130,7 +130,7 @@ const ABANDONED: [(&str, &str); 5] = [
     ("src/scheduler.rs", "The run ended without a result: its process died."),
     ("src/scheduler.rs", "Stuck in scheduled for too long: its job was lost."),
     ("src/scheduler.rs", "The job could not be put into its queue."),
-    ("src/sidekiq/quarantine.rs", "Set aside: the worker died {times} while it was at this job."),
+    ("src/sidekiq/rescue/quarantine.rs", "Set aside: the worker died {times} while it was at this job."),
 ];
 
 #[test]

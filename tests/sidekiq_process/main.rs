@@ -35,7 +35,7 @@ mod spellings;
 mod throughput;
 mod worker;
 
-#[path = "../../src/sidekiq/ruby_texts.rs"]
+#[path = "../../src/sidekiq/job/ruby_texts.rs"]
 mod ruby_texts;
 #[path = "../oracle/untouched.rs"]
 mod untouched;

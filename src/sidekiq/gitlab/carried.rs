@@ -76,7 +76,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::sidekiq::payload::Payload;
+    use crate::sidekiq::job::payload::Payload;
 
     fn carried(fields: &str, enabled: Switch) -> Option<Carried> {
         let payload = Payload::parse(format!(r#"{{"class":"A","jid":"j","args":[]{fields}}}"#)).unwrap();

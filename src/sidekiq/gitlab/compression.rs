@@ -8,7 +8,7 @@ use flate2::read::ZlibDecoder;
 use serde_json::Value;
 
 use crate::sidekiq::job::JobFailure;
-use crate::sidekiq::payload::Payload;
+use crate::sidekiq::job::payload::Payload;
 
 /// Arguments longer than this, in bytes, are not read. GitLab refuses jobs of more than 5 MB after compression, and nothing
 /// served here has arguments of even a kilobyte: a few bytes must not become gigabytes of memory.

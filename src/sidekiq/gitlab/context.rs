@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tracing::Span;
 
-use crate::sidekiq::payload::Payload;
+use crate::sidekiq::job::payload::Payload;
 
 /// What every job that descends from one request has in common.
 const CORRELATION: &str = "correlation_id";

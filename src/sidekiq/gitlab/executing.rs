@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::round_trip::{Place, RoundTrip};
 use crate::sidekiq::clock;
 use crate::sidekiq::engine::Engine;
-use crate::sidekiq::payload::Payload;
+use crate::sidekiq::job::payload::Payload;
 
 /// So long taking entries away at the end may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);

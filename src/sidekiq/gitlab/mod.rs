@@ -28,8 +28,8 @@ use super::clock;
 use super::engine::Engine;
 use super::job::{Job, JobFailure};
 use super::observer::Outcome;
-use super::retry::{self, Wish};
 use super::settle::Settlement;
+use super::settle::retry::{self, Wish};
 
 /// Does what GitLab's processes do before and after a job around `run`, the work of a class that is ours, in `slot`.
 pub(super) async fn around(
