@@ -226,7 +226,7 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine, capsule).await)
     };
     let outcome = match outcome {
-        Outcome::Foreign | Outcome::Malformed | Outcome::Returned | Outcome::Interrupted => outcome,
+        Outcome::Foreign | Outcome::Malformed | Outcome::Repeated | Outcome::Returned | Outcome::Interrupted => outcome,
         _ if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
         _ if !lay_there => Outcome::Interrupted,
         outcome => outcome,
