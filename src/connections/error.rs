@@ -40,6 +40,13 @@ pub enum RedisError {
 }
 
 impl RedisError {
+    /// Which server it is about: host, port and database, or the socket's path.
+    pub fn server(&self) -> &str {
+        match self {
+            Self::Connect { server, .. } | Self::Command { server, .. } | Self::Forbidden { server, .. } => server,
+        }
+    }
+
     /// Whether the server itself answered with an error, so that the command certainly did not run.
     pub fn is_refusal(&self) -> bool {
         match self {

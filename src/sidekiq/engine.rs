@@ -11,7 +11,7 @@ use super::fetch::foreign::Foreign;
 use super::fetch::hands::{Fetched, Hands};
 use super::identity::Identity;
 use super::job::perform::Registry;
-use super::observer::Observer;
+use super::observer::{NoObserver, Observer};
 use super::orders::Orders;
 use super::outage::Outage;
 use super::presence::execution_metrics::ExecutionMetrics;
@@ -39,7 +39,11 @@ pub(super) struct Engine {
     pub(super) was_known: tokio::sync::Mutex<bool>,
     pub(super) finished: Finished,
     pub(super) foreign: Foreign,
+    /// Of the Redis in which Sidekiq's data lie.
     pub(super) outage: Outage,
+    /// Of GitLab's other two, where they are servers of their own.
+    pub(super) outage_of_metadata: Outage,
+    pub(super) outage_of_shared_state: Outage,
     pub(super) orders: Orders,
     /// No more fetching, no more scheduling.
     pub(super) quiet: CancellationToken,
@@ -77,7 +81,9 @@ impl Engine {
             finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             orders: Orders::default(),
-            outage: Outage::new(Arc::clone(&observer)),
+            outage: Outage::new("Redis", Arc::clone(&observer)),
+            outage_of_metadata: Outage::new("GitLab's Redis for metadata", Arc::new(NoObserver)),
+            outage_of_shared_state: Outage::new("GitLab's Redis for shared state", Arc::new(NoObserver)),
             quiet: CancellationToken::new(),
             asked_to_stop: CancellationToken::new(),
             hard_stop: CancellationToken::new(),

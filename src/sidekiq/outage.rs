@@ -1,4 +1,4 @@
-//! Redis lost and found: one line in the log for each, however many loops notice.
+//! A Redis lost and found: one line in the log for each, however many loops notice.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,8 @@ pub(super) const PAUSE: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 pub(super) struct Outage {
+    /// Which Redis, for the log.
+    name: &'static str,
     observer: Arc<dyn Observer>,
     /// Lets the common case pass without the lock.
     down: AtomicBool,
@@ -23,8 +25,8 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
-        Self { observer, down: AtomicBool::new(false), since: Mutex::new(None), refused: Mutex::default() }
+    pub(super) fn new(name: &'static str, observer: Arc<dyn Observer>) -> Self {
+        Self { name, observer, down: AtomicBool::new(false), since: Mutex::new(None), refused: Mutex::default() }
     }
 
     /// Something failed. A server that is away, or cannot serve anybody now, is an outage; what it will refuse each
@@ -56,7 +58,7 @@ impl Outage {
         if let Some(since) = self.since.lock().unwrap_or_else(PoisonError::into_inner).take() {
             self.down.store(false, Ordering::Release);
             self.observer.redis_is_lost(false);
-            tracing::info!("Redis is online, {:.1} sec downtime", since.elapsed().as_secs_f64());
+            tracing::info!("{} is online, {:.1} sec downtime", self.name, since.elapsed().as_secs_f64());
         }
     }
 

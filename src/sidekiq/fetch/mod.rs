@@ -176,16 +176,23 @@ pub(in crate::sidekiq) fn lost(engine: &Engine, error: &RedisError) {
 }
 
 /// Acknowledges a job that is over and draws the next: one round trip if the first queue drawn has one. Also tells
-/// whether the job still lay in our list.
+/// whether the job still lay in our list; as soon as that is known, `settled` is called if it did.
 pub(in crate::sidekiq) async fn acknowledge_and_draw(
     engine: &Engine,
     capsule: &Serving,
     over: &Fetched,
+    settled: impl FnOnce(),
 ) -> Result<(bool, Option<Fetched>), RedisError> {
     let order = order(engine, capsule);
     let (first, others) = match order.split_first() {
         Some((first, others)) if engine.foreign.next_look(first).is_none() => (first, others),
-        _ => return Ok((engine.settle(over, &Settlement::Over).await?, draw_or_lose(engine, &order).await)),
+        _ => {
+            let lay_there = engine.settle(over, &Settlement::Over).await?;
+            if lay_there {
+                settled();
+            }
+            return Ok((lay_there, draw_or_lose(engine, &order).await));
+        }
     };
     let mut commands = redis::pipe();
     commands.cmd("LREM").arg(engine.working_list(&over.queue)).arg(1).arg(&over.bytes[..]);
@@ -195,6 +202,9 @@ pub(in crate::sidekiq) async fn acknowledge_and_draw(
     let (removed, next): (RedisResult<u32>, RedisResult<Option<Vec<u8>>>) = engine.redis.pipeline(&commands).await?;
     let refused = |source| engine.redis.refused(source);
     let removed = removed.map_err(refused)?;
+    if removed > 0 {
+        settled();
+    }
     let next = match next.map_err(refused) {
         Ok(Some(bytes)) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
         Ok(None) => draw_or_lose(engine, others).await,

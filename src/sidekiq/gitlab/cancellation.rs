@@ -8,6 +8,7 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::carried::Carried;
+use super::{answered, outage};
 use crate::sidekiq::engine::Engine;
 use crate::sidekiq::job::Job;
 use crate::sidekiq::observer::Outcome;
@@ -42,8 +43,8 @@ pub(super) async fn heeding(
             tokio::time::sleep(PERIOD).await;
             match engine.gitlab.shared_state.query(&question(carried)).await {
                 Ok(true) => obey(job),
-                Ok(false) => {}
-                Err(error) => engine.outage.failed("looking for jobs cancelled in GitLab", &error),
+                Ok(false) => answered(engine, &engine.gitlab.shared_state.server()),
+                Err(error) => outage(engine, error.server()).failed("looking for jobs cancelled in GitLab", &error),
             }
         }
         std::future::pending().await

@@ -2,6 +2,7 @@
 
 use super::cancellation;
 use super::carried::Carried;
+use super::outage;
 use super::round_trip::{Place, RoundTrip, did};
 use super::settings::Strategy;
 use crate::sidekiq::engine::Engine;
@@ -27,11 +28,11 @@ pub(super) async fn pass(engine: &Engine, carried: &Carried, slot: &str) -> Entr
         carried.delete_cookie(engine, &mut trip);
     }
     loop {
-        match trip.send(&engine.gitlab).await {
+        match trip.send(engine).await {
             Ok(answers) if did(&answers[cancelled]) => return Entrance::Cancelled,
             Ok(_) => return Entrance::Open,
             Err(error) => {
-                engine.outage.failed("telling GitLab that a job begins", &error);
+                outage(engine, error.server()).failed("telling GitLab that a job begins", &error);
                 // What a server refuses for good it will refuse again, and the job is not to blame.
                 if !error.is_outage() {
                     return Entrance::Open;

@@ -53,7 +53,7 @@ pub(in crate::sidekiq) async fn forget_all(engine: &Engine) {
             Execution::of(&class).end(engine, &held.slot, &mut trip);
         }
     }
-    if let Ok(Err(error)) = tokio::time::timeout(LAST_WORDS, trip.send(&engine.gitlab)).await {
+    if let Ok(Err(error)) = tokio::time::timeout(LAST_WORDS, trip.send(engine)).await {
         tracing::warn!("GitLab's list of running jobs was left as it is: {error}");
     }
 }

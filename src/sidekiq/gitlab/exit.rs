@@ -1,6 +1,7 @@
 //! What is done after a job of GitLab's has run.
 
 use super::carried::Carried;
+use super::outage;
 use super::reschedule;
 use super::round_trip::{Place, RoundTrip, did};
 use super::settings::Strategy;
@@ -43,10 +44,10 @@ pub(super) async fn pass(
     }
     let mut uncertain = false;
     let dropped = loop {
-        match trip.send(&engine.gitlab).await {
+        match trip.send(engine).await {
             Ok(answers) => break signal.is_some_and(|signal| uncertain || did(&answers[signal])),
             Err(error) => {
-                engine.outage.failed("telling GitLab that a job has ended", &error);
+                outage(engine, error.server()).failed("telling GitLab that a job has ended", &error);
                 // What a server refuses for good it will refuse again, and the job is not to blame.
                 if !error.is_outage() {
                     break false;

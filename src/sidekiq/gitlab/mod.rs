@@ -24,12 +24,31 @@ use entrance::Entrance;
 pub(super) use executing::forget_all;
 pub use settings::{GitLabSettings, Strategy, Switch};
 
-use super::clock;
 use super::engine::Engine;
-use super::job::{Job, JobFailure};
+use super::job::Job;
 use super::observer::Outcome;
+use super::outage::Outage;
+use super::processor;
 use super::settle::Settlement;
-use super::settle::retry::{self, Wish};
+use super::settle::retry::Wish;
+use crate::connections::Redises;
+
+/// The outage of this server: of Sidekiq's Redis, or of one of the others that is apart.
+fn outage<'e>(engine: &'e Engine, server: &str) -> &'e Outage {
+    let Redises { queues, queues_metadata, .. } = &engine.gitlab;
+    match server {
+        server if *server == *queues.server() => &engine.outage,
+        server if *server == *queues_metadata.server() => &engine.outage_of_metadata,
+        _ => &engine.outage_of_shared_state,
+    }
+}
+
+/// A server has answered. Sidekiq's own is judged by those who write there all the time.
+fn answered(engine: &Engine, server: &str) {
+    if *server != *engine.redis.server() {
+        outage(engine, server).worked();
+    }
+}
 
 /// Does what GitLab's processes do before and after a job around `run`, the work of a class that is ours, in `slot`.
 pub(super) async fn around(
@@ -39,20 +58,15 @@ pub(super) async fn around(
     run: impl Future<Output = (Settlement, Outcome)>,
 ) -> (Settlement, Outcome) {
     let Some(carried) = Carried::by(job, &engine.settings.gitlab) else { return run.await };
-    if let Err(failure) = carried.check_version() {
-        return (failed(engine, job, &failure), Outcome::Failed);
-    }
     match entrance::pass(engine, &carried, slot).await {
         Entrance::Open => {}
         Entrance::Cancelled => cancellation::obey(job),
         Entrance::Stopping => return (Settlement::Next, Outcome::Returned),
     }
-    let (settlement, outcome) = cancellation::heeding(engine, job, &carried, run).await;
+    let (settlement, outcome) = match carried.check_version() {
+        Ok(()) => cancellation::heeding(engine, job, &carried, run).await,
+        Err(failure) => (processor::failed(engine, job, &failure, Wish::None), Outcome::Failed),
+    };
     exit::pass(engine, job, &carried, slot, (&settlement, outcome)).await;
     (settlement, outcome)
-}
-
-fn failed(engine: &Engine, job: &Job, failure: &JobFailure) -> Settlement {
-    tracing::warn!("{failure}");
-    retry::after_failure(job.payload(), job.queue(), failure, Wish::None, &engine.settings, clock::now())
 }

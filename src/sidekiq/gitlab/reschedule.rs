@@ -3,6 +3,7 @@
 use super::carried::Carried;
 use super::context::CALLER;
 use super::exit::status_key;
+use super::outage;
 use super::round_trip::{Place, RoundTrip};
 use crate::sidekiq::client;
 use crate::sidekiq::clock;
@@ -62,8 +63,8 @@ pub(super) async fn again(engine: &Engine, job: &Job, carried: &Carried) {
         command.arg(status_key(engine, &jid)).arg(1).arg("EX").arg(expiration.max(1));
         trip.add(Place::QueuesMetadata, command);
     }
-    while let Err(error) = trip.send(&engine.gitlab).await {
-        engine.outage.failed("queueing a job once more", &error);
+    while let Err(error) = trip.send(engine).await {
+        outage(engine, error.server()).failed("queueing a job once more", &error);
         if !error.is_outage() {
             return;
         }

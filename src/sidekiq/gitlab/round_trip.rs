@@ -2,7 +2,9 @@
 
 use redis::{Cmd, Value};
 
+use super::answered;
 use crate::connections::{Redis, RedisError, Redises};
+use crate::sidekiq::engine::Engine;
 
 /// Which of GitLab's Redises a command is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +41,10 @@ impl RoundTrip {
     ///
     /// # Errors
     /// When a server does not answer, or refuses a command; the others may have been obeyed.
-    pub(super) async fn send(&self, redises: &Redises) -> Result<Vec<Value>, RedisError> {
+    pub(super) async fn send(&self, engine: &Engine) -> Result<Vec<Value>, RedisError> {
         let mut servers: Vec<(&Redis, Vec<usize>)> = Vec::new();
         for (index, (place, _)) in self.commands.iter().enumerate() {
-            let redis = place.redis(redises);
+            let redis = place.redis(&engine.gitlab);
             match servers.iter_mut().find(|(server, _)| server.server() == redis.server()) {
                 Some((_, indices)) => indices.push(index),
                 None => servers.push((redis, vec![index])),
@@ -55,8 +57,10 @@ impl RoundTrip {
             }
             redis.pipeline::<Vec<Value>>(&pipeline).await
         });
+        let all = futures_util::future::try_join_all(trips).await?;
+        servers.iter().for_each(|(redis, _)| answered(engine, &redis.server()));
         let mut answers = vec![Value::Nil; self.commands.len()];
-        for ((_, indices), values) in servers.iter().zip(futures_util::future::try_join_all(trips).await?) {
+        for ((_, indices), values) in servers.iter().zip(all) {
             for (index, value) in indices.iter().zip(values) {
                 answers[*index] = value;
             }
