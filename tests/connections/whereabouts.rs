@@ -2,8 +2,9 @@
 
 use sidemirror::connections::{Redis, RedisSettings, Redises, RedisesSettings};
 
+use crate::rig::wait;
 use crate::server::Server;
-use crate::work::{self, complaint, installation};
+use crate::work::{self, WORK, complaint, installation, outages};
 
 #[test]
 fn a_socket_and_a_database_are_found() {
@@ -51,4 +52,24 @@ async fn the_other_redises_are_the_first_unless_they_are_named() {
     assert_eq!(second.run::<String>("GET name"), "second");
     // One connection for what is one Redis, and the test's own.
     assert_eq!(first.run::<String>("CLIENT LIST").lines().count(), 2);
+}
+
+#[test]
+fn an_outage_of_the_redis_for_shared_state_is_told_once_and_apart() {
+    let (queues, mut shared) = (Server::start(&[]), Server::start(&[]));
+    let keys = format!("shared_state_url: \"redis://127.0.0.1:{}/0\"", shared.port);
+    let installation = installation(&format!("redis://127.0.0.1:{}/0", queues.port), &keys);
+    let worker = installation.start_worker();
+    shared.kill();
+    let job = r#"{"class":"UpdateMirror","args":[1],"queue":"mirrors","jid":"forge","status_expiration":60}"#;
+    redis::cmd("LPUSH").arg("queue:mirrors").arg(job).exec(&mut queues.connection()).unwrap();
+    wait::until("the outage to be told", WORK, || outages(&worker).0 == 1);
+    // The others work on, which is no sign that this one is back.
+    for _ in 0..3 {
+        work::assert_works(&mut queues.connection(), &worker);
+    }
+    assert_eq!((outages(&worker), worker.log().matches("is online").count()), ((1, 0), 0));
+    shared.launch_again();
+    work::wait_for(&worker, "forge");
+    assert_eq!(worker.log().matches("GitLab's Redis for shared state is online").count(), 1);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sidemirror::connections::Redises;
-use sidemirror::sidekiq::{Identity, Outcome, Process, Registry, Settings, Strategy, Switch};
+use sidemirror::sidekiq::{Identity, Keys, Outcome, Process, Registry, Settings, Strategy, Switch, Switches};
 
 use crate::redis_server::{RedisServer, until};
 use crate::worker::{Record, Tested, settings, start};
@@ -138,6 +138,19 @@ async fn a_job_whose_like_was_dropped_while_it_ran_is_queued_once_more() {
     let life: i64 = server.run(&["TTL", &format!("gitlab-sidekiq-status:{jid}")]).await;
     assert!((1..=1800).contains(&life), "{life}");
     assert_eq!(server.run::<Vec<String>>(&["SMEMBERS", "queues"]).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_job_whose_class_is_switched_off_leaves_gitlabs_keys_as_they_are() {
+    let server = server_with_keys().await;
+    server.push("a", job(&json!(["ok"]), json!({})).as_bytes()).await;
+    let switches = Switches::new(server.redis.clone(), Keys::default());
+    switches.switch_off("Tested", None).await.unwrap();
+    let (process, record) = start(&server.redis, settings_with(Strategy::UntilExecuting)).await;
+    until("it is held", async || record.count(Outcome::Held) == 1).await;
+    process.stop().await;
+    // Otherwise each further push of the same job would be let in, and held as well.
+    assert!(exists(&server, &cookie()).await && exists(&server, STATUS).await);
 }
 
 #[tokio::test]

@@ -103,6 +103,25 @@ fn owner(run: Option<&str>) -> Option<u32> {
     run?.split(':').nth(1)?.parse().ok()
 }
 
+pub(crate) fn a_job_that_was_fetched_just_before_a_long_stop_is_not_run_after_it() {
+    let world = World::new(1);
+    world.gate.open_gate();
+    let mut redis = world.connection();
+    let sleeper = world.installation.start_worker();
+    let mut is_blocked = || redis::cmd("CLIENT").arg("LIST").query::<String>(&mut redis).unwrap().contains(" flags=b ");
+    wait::until("it to wait for a job", WORK, &mut is_blocked);
+    sleeper.stop();
+    // Redis gives the job to the connection that waits, and the answer lies in its socket.
+    jobs::push(&mut redis, &world.jobs());
+    wait::until("the job to be fetched", WORK, || jobs::in_hand_of(&mut redis, sleeper.id()) == 1);
+
+    let other = world.installation.start_worker();
+    wait::until("another worker to have run the job", LOST, || runs(&other, "changed") == 1);
+    sleeper.cont();
+    both_work_as_before(&world, &sleeper, &other);
+    assert!(!sleeper.log().contains(&jid(1)), "{}", sleeper.log());
+}
+
 fn both_work_as_before(world: &World, sleeper: &Worker, other: &Worker) {
     let before = runs(sleeper, "changed") + runs(other, "changed");
     world.upstream.commit("main", "later");
