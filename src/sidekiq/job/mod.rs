@@ -114,7 +114,8 @@ impl Job {
 
 /// The class that a job is for: of a wrapper, the one inside.
 pub(in crate::sidekiq) fn class_of(payload: &Payload) -> Option<String> {
-    if is_wrapped(payload) { active_job::class_of(payload) } else { payload.get("class") }
+    let class: String = payload.get("class")?;
+    if active_job::is_wrapper(&class) { active_job::class_of(payload) } else { Some(class) }
 }
 
 fn is_wrapped(payload: &Payload) -> bool {
