@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use redis::Commands as _;
 
 use crate::far_side::listings;
 use crate::jobs;
@@ -106,19 +108,22 @@ fn owner(run: Option<&str>) -> Option<u32> {
 pub(crate) fn a_job_that_was_fetched_just_before_a_long_stop_is_not_run_after_it() {
     let mut world = World::new(1);
     // An answer that comes late is taken all the same: else it would depend on chance whether it is.
-    world.installation = world.installation.mirror("redis", "{response_timeout: 5m}");
+    world.installation = world.installation.mirror("redis", "{response_timeout: 20s}");
     world.gate.open_gate();
     let mut redis = world.connection();
     let sleeper = world.installation.start_worker();
-    let mut is_blocked = || redis::cmd("CLIENT").arg("LIST").query::<String>(&mut redis).unwrap().contains(" flags=b ");
-    wait::until("it to wait for a job", WORK, &mut is_blocked);
+    let leases: Vec<String> = redis.keys("reliable-fetcher-heartbeat-*").unwrap();
+    wait::until("its lease to be due for renewal", WORK, || redis.pttl::<_, i64>(&leases[0]).unwrap() < 42_000);
     sleeper.stop();
+    let stopped = Instant::now();
     // Redis gives the job to the connection that waits, and the answer lies in its socket.
     jobs::push(&mut redis, &world.jobs());
     wait::until("the job to be fetched", WORK, || jobs::in_hand_of(&mut redis, sleeper.id()) == 1);
+    redis.del::<_, ()>(&leases[0]).unwrap();
 
     let other = world.installation.start_worker();
     wait::until("another worker to have run the job", LOST, || runs(&other, "changed") == 1);
+    wait::until("the sleeper to be behind with its lease", WORK, || stopped.elapsed() > Duration::from_secs(14));
     sleeper.cont();
     both_work_as_before(&world, &sleeper, &other);
     assert!(!sleeper.log().contains(&jid(1)), "{}", sleeper.log());
