@@ -39,7 +39,7 @@ fn main() {
         killed::after_a_kill_another_worker_runs_every_job_beside_its_own,
         stopped::a_worker_that_wakes_after_its_mirrors_were_taken_over_leaves_and_changes_nothing,
         stopped::a_worker_that_wakes_before_its_mirrors_were_taken_over_runs_them_itself,
-        stopped::a_job_that_was_fetched_just_before_a_long_stop_is_not_run_after_it,
+        stopped::jobs_that_were_fetched_just_before_a_long_stop_are_not_run_after_it,
         terminated::jobs_that_do_not_end_in_time_go_back_unchanged_and_are_run_by_the_next_worker,
         terminated::a_second_term_changes_nothing,
         terminated::a_job_that_waits_for_its_mirror_goes_back_too,

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,8 @@ pub(in crate::sidekiq) struct Fetched {
     pub(in crate::sidekiq) queue: Arc<str>,
     /// The original text: what is removed from the working list is compared byte by byte.
     pub(in crate::sidekiq) bytes: Bytes,
+    /// When it was asked for: it came some time after that.
+    pub(in crate::sidekiq) asked: Instant,
 }
 
 /// A job that a slot is running.
@@ -168,7 +171,7 @@ mod tests {
     use super::*;
 
     fn job(text: &'static str) -> Fetched {
-        Fetched { queue: "q".into(), bytes: Bytes::from_static(text.as_bytes()) }
+        Fetched { queue: "q".into(), bytes: Bytes::from_static(text.as_bytes()), asked: Instant::now() }
     }
 
     #[tokio::test]

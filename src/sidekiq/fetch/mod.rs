@@ -199,6 +199,7 @@ pub(in crate::sidekiq) async fn acknowledge_and_draw(
     commands.cmd("RPOPLPUSH").arg(engine.settings.keys.queue(first)).arg(engine.working_list(first));
     // The one may be refused and the other not, as when the memory is full.
     commands.ignore_errors();
+    let asked = Instant::now();
     let (removed, next): (RedisResult<u32>, RedisResult<Option<Vec<u8>>>) = engine.redis.pipeline(&commands).await?;
     let refused = |source| engine.redis.refused(source);
     let removed = removed.map_err(refused)?;
@@ -206,7 +207,7 @@ pub(in crate::sidekiq) async fn acknowledge_and_draw(
         settled();
     }
     let next = match next.map_err(refused) {
-        Ok(Some(bytes)) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into() }),
+        Ok(Some(bytes)) => Some(Fetched { queue: Arc::clone(first), bytes: bytes.into(), asked }),
         Ok(None) => draw_or_lose(engine, others).await,
         Err(error) => {
             lost(engine, &error);
@@ -246,9 +247,10 @@ async fn draw_from(engine: &Engine, order: &[&Arc<str>]) -> Result<Option<Fetche
 pub(in crate::sidekiq) async fn take_next(engine: &Engine, queue: &Arc<str>) -> Result<Option<Fetched>, RedisError> {
     let mut command = redis::cmd("RPOPLPUSH");
     command.arg(engine.settings.keys.queue(queue)).arg(engine.working_list(queue));
+    let asked = Instant::now();
     let bytes: Option<Vec<u8>> = engine.redis.query(&command).await?;
     engine.outage.worked();
-    Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into() }))
+    Ok(bytes.map(|bytes| Fetched { queue: Arc::clone(queue), bytes: bytes.into(), asked }))
 }
 
 /// The queues to draw from now: none if nothing may be fetched.

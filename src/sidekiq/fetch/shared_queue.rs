@@ -1,6 +1,7 @@
 //! Our own jobs picked out of a queue that another process serves too; its jobs are not touched.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use redis::Script;
 
@@ -38,9 +39,10 @@ pub(in crate::sidekiq) async fn pick(engine: &Engine, queue: &Arc<str>) -> Resul
     for bytes in texts.into_iter().rev().filter(|bytes| is_ours(engine, bytes)) {
         let mut script = PICK.key(&key);
         script.key(engine.working_list(queue)).arg(&bytes[..]);
+        let asked = Instant::now();
         if engine.redis.invoke::<u32>(&script).await? == 1 {
             engine.foreign.found_ours(queue);
-            return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into() }));
+            return Ok(Some(Fetched { queue: Arc::clone(queue), bytes: bytes.into(), asked }));
         }
     }
     engine.foreign.pause(queue);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -128,8 +128,9 @@ async fn open(engine: &Engine) -> Result<Line, RedisError> {
 async fn wait(engine: Arc<Engine>, queue: Arc<str>, slot: Slot, mut line: Line) -> Ended {
     let mut command = redis::cmd("BRPOPLPUSH");
     command.arg(engine.settings.keys.queue(&queue)).arg(engine.working_list(&queue)).arg(BLOCK.as_secs());
+    let asked = Instant::now();
     let reply = line.connection.query::<Option<Vec<u8>>>(&command).await.map(|bytes| {
-        let fetched = Fetched { queue: Arc::clone(&queue), bytes: bytes?.into() };
+        let fetched = Fetched { queue: Arc::clone(&queue), bytes: bytes?.into(), asked };
         slot.hold(fetched.clone());
         Some(fetched)
     });

@@ -24,6 +24,7 @@ use super::job::perform::Perform;
 use super::observer::{JobReport, Outcome};
 use super::orders;
 use super::outage::PAUSE;
+use super::rescue::lease::OVERDUE;
 use super::rescue::loss;
 use super::settle::{Settlement, dead};
 
@@ -51,11 +52,11 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Whether the job is still to be begun. It may have been drawn while we were asked to draw no more; or its draw
-    /// was answered after we had been stopped for so long that others took us for dead.
+    /// Whether the job is still to be begun. It may have been drawn while we were asked to draw no more; or we were
+    /// stopped for so long, while it was on its way to us, that others may have taken us for dead.
     fn may_begin(&self) -> bool {
-        let engine = self.engine;
-        !engine.quiet.is_cancelled() && !engine.orders.hold(&self.fetched.queue) && engine.lease.is_fresh()
+        let (engine, Fetched { queue, asked, .. }) = (self.engine, self.fetched);
+        !engine.quiet.is_cancelled() && !engine.orders.hold(queue) && asked.elapsed() < OVERDUE
     }
 
     /// Runs the job and sees it out of the working list. Gives the next, if one was drawn on the way.

@@ -14,8 +14,9 @@ const LIFE: u64 = 60;
 const PRESENCE: u64 = 6 * 60 * 60;
 /// The time between two refreshes.
 const REFRESH: Duration = Duration::from_secs(20);
-/// After this time without a refresh nothing is fetched before the next: the process was stopped or cut off.
-const OVERDUE: Duration = Duration::from_secs(30);
+/// After this time without a refresh nothing is fetched before the next: the process was stopped or cut off. When a
+/// fetch is sent the lease lasts for so long yet.
+pub(in crate::sidekiq) const OVERDUE: Duration = Duration::from_secs(30);
 
 pub(in crate::sidekiq) struct Lease {
     redis: Redis,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use redis::Script;
@@ -59,7 +60,7 @@ async fn write_back(engine: &Engine) -> Result<u64, RedisError> {
         written += engine.redis.invoke::<u64>(&script).await?;
         // A job that was settled meanwhile is not to come back.
         let still = engine.hands.texts(&queue).get(&bytes).copied().unwrap_or(0);
-        let fetched = Fetched { queue, bytes };
+        let fetched = Fetched { queue, bytes, asked: Instant::now() };
         for _ in still..count {
             engine.settle(&fetched, &Settlement::Over).await?;
         }

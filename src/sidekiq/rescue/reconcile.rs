@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -50,7 +50,7 @@ async fn compare(engine: &Engine) -> Result<(), RedisError> {
 }
 
 async fn return_jobs(engine: &Engine, queue: Arc<str>, bytes: &Bytes, count: usize) -> Result<(), RedisError> {
-    let fetched = Fetched { queue, bytes: bytes.clone() };
+    let fetched = Fetched { queue, bytes: bytes.clone(), asked: Instant::now() };
     let mut returned = 0;
     for _ in 0..count {
         returned += u64::from(engine.give_back(&fetched).await?);
@@ -67,7 +67,7 @@ pub(in crate::sidekiq) async fn return_all(engine: &Engine) -> Result<u64, Redis
     let mut returned = 0;
     for queue in engine.settings.queues() {
         for bytes in list(engine, queue).await? {
-            let fetched = Fetched { queue: Arc::clone(queue), bytes };
+            let fetched = Fetched { queue: Arc::clone(queue), bytes, asked: Instant::now() };
             returned += u64::from(engine.give_back(&fetched).await?);
         }
     }
