@@ -130,11 +130,7 @@ pub(crate) fn jobs_that_were_fetched_just_before_a_long_stop_are_not_run_after_i
     let other = world.installation.start_worker();
     wait::until("another worker to have run the jobs", LOST, || runs(&other, "changed") == world.mirrors);
     sleeper.cont();
-    let woken = || redis.keys::<_, Vec<String>>("reliable-fetcher-heartbeat-*").unwrap().len() == 2;
-    wait::until("the sleeper to be back", WORK, woken);
-    wait::until("it to hold nothing", WORK, || {
-        sleeper.metric("sidemirror_jobs_running").is_none_or(|jobs| jobs == 0.0)
-    });
+    wait::until("both to wait at all queues", WORK, || waiting(&mut redis) == 2 * QUEUES);
     assert!(!sleeper.log().contains("start"), "{}", sleeper.log());
 }
 
