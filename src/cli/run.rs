@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::sync::Notify;
+use tokio::sync::watch::Sender;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -138,7 +138,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         identity: environment.identity.clone(),
         observer: watch.clone(),
         cron_tab: config.mirror.cron_tab.then(|| cron_tab(&config, &redis)),
-        more_is_due: Notify::new(),
+        more_is_due: Sender::default(),
     });
     // Another process of ours may have the entry in the cron tab that brings such jobs.
     let registry = jobs::registry(&environment, classes)

@@ -57,6 +57,7 @@ mod rescue;
 mod settings;
 mod settle;
 
+pub use client::origin::Origin;
 pub use client::when::When;
 pub use client::{Client, NewJob};
 pub use detection::{Detection, Evidence, by_processes, detect};

@@ -1,5 +1,6 @@
 //! Pushing jobs, as Sidekiq's own client does.
 
+pub(in crate::sidekiq) mod origin;
 pub(in crate::sidekiq) mod when;
 
 use std::fmt;
@@ -8,11 +9,10 @@ use std::time::Duration;
 use redis::Cmd;
 use serde_json::{Map, Value};
 
+use self::origin::Origin;
 use self::when::When;
 use crate::connections::{Redis, RedisError};
 use crate::sidekiq::clock;
-use crate::sidekiq::gitlab;
-use crate::sidekiq::job::Job;
 use crate::sidekiq::keys::Keys;
 use crate::sidekiq::presence::latency;
 use crate::sidekiq::profile::Profile;
@@ -62,11 +62,10 @@ impl NewJob {
         self
     }
 
-    /// Carries the context of the job that pushes it: GitLab's `correlation_id` and `meta.*`, with that job as the
-    /// caller.
+    /// Carries the context of the job that pushes it.
     #[must_use]
-    pub fn caused_by(mut self, job: &Job) -> Self {
-        self.options.extend(gitlab::inherit(job.payload(), job.class()));
+    pub fn caused_by(mut self, origin: &Origin) -> Self {
+        self.options.extend(origin.fields());
         self
     }
 
