@@ -4,6 +4,7 @@ mod logging;
 pub(super) mod preparation;
 mod service_manager;
 mod signals;
+mod title;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,7 +181,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     tokio::select! {
         () = signals.until_stop(&process, on_quiet) => {}
-        () = service_manager::show_status(&process, &config) => {}
+        () = title::show(&process, &config) => {}
     }
     health.enter(Phase::Stopping);
     service_manager::stopping(config.sidekiq.timeout);

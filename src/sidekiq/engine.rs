@@ -10,7 +10,9 @@ use super::fetch::capsule::Serving;
 use super::fetch::foreign::Foreign;
 use super::fetch::hands::{Fetched, Hands};
 use super::identity::Identity;
-use super::job::perform::Registry;
+use super::job::beyond_us::BeyondUs;
+use super::job::payload::Payload;
+use super::job::perform::{Perform, Registry};
 use super::observer::Observer;
 use super::orders::Orders;
 use super::outage::Outage;
@@ -90,6 +92,11 @@ impl Engine {
             registry,
             observer,
         })
+    }
+
+    /// The work behind a job, if it is ours to do.
+    pub(super) fn work_behind(&self, class: &str, payload: &Payload) -> Option<&Arc<dyn Perform>> {
+        self.registry.find(class).filter(|_| BeyondUs::of(payload).is_none())
     }
 
     /// Moves a job out of our working list. `false` if it no longer lay there.
