@@ -117,18 +117,18 @@ enum TickError {
 }
 
 impl Scheduler {
-    /// Schedules until told to stop, then gives the lease back.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Schedules until told to stop, then gives the lease back. `losses` changes when Redis has lost its data.
+    pub async fn run(self: Arc<Self>, losses: watch::Receiver<u32>, stop: CancellationToken) {
         let mut lease = None;
         let asked = self.more_is_due.subscribe();
-        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default(), asked };
+        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default(), asked, losses };
         while !stop.is_cancelled() {
             let minute = Minute { ends: Instant::now() + until_next_minute(), stop: &stop };
             self.register(&mut memory.tab).await;
             if let Err(error) = self.minute(&mut lease, &minute, &mut memory).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
-            self.rest(&minute, &mut memory.asked).await;
+            self.rest(&minute, &mut memory).await;
         }
         if let Some(lease) = lease {
             // Otherwise it ends by itself.
@@ -146,6 +146,8 @@ impl Scheduler {
     ) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
+            // What the tab says is for the leader to know.
+            memory.tab.is_disabled = false;
             return Ok(());
         };
         if self.is_held().await? {
@@ -164,10 +166,15 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts.
+    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts, or when Redis
+    /// has lost its data. Then it is disabled if it was.
     async fn register(&self, tab: &mut TabState) {
         if let (Some(cron_tab), false) = (&self.cron_tab, tab.is_registered) {
-            match cron_tab.register().await {
+            let registered = async {
+                cron_tab.register().await?;
+                if tab.is_disabled { cron_tab.disable().await } else { Ok(()) }
+            };
+            match registered.await {
                 Ok(()) => tab.is_registered = true,
                 Err(error) => tracing::warn!(%error, "the entry in the cron tab could not be written; trying again"),
             }
@@ -365,15 +372,19 @@ impl Scheduler {
     }
 
     /// Rests until the minute is over, with signs of life.
-    async fn rest(&self, minute: &Minute<'_>, asked: &mut watch::Receiver<Origin>) {
+    async fn rest(&self, minute: &Minute<'_>, memory: &mut Memory) {
         const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
         while Instant::now() < minute.ends && !minute.stop.is_cancelled() {
             self.observer.turn();
             tokio::select! {
                 () = minute.stop.cancelled() => {}
                 () = tokio::time::sleep_until(minute.ends.min(Instant::now() + SIGN_OF_LIFE)) => {}
-                Ok(()) = asked.changed() => {
-                    let origin = asked.borrow_and_update().clone();
+                Ok(()) = memory.losses.changed() => {
+                    memory.tab.is_registered = false;
+                    self.register(&mut memory.tab).await;
+                }
+                Ok(()) = memory.asked.changed() => {
+                    let origin = memory.asked.borrow_and_update().clone();
                     if let Err(error) = self.refill(minute, &origin).await {
                         tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
                     }
@@ -405,6 +416,8 @@ struct Memory {
     tab: TabState,
     /// Who last asked for a pass that had to end early.
     asked: watch::Receiver<Origin>,
+    /// How often Redis has lost its data.
+    losses: watch::Receiver<u32>,
 }
 
 /// The minute that is under way.

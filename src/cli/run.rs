@@ -155,7 +155,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
     if config.mirror.scheduler {
-        tasks.spawn(scheduler.run(stop_scheduling.clone()));
+        tasks.spawn(scheduler.run(process.losses(), stop_scheduling.clone()));
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::capsule::Serving;
@@ -39,6 +39,8 @@ pub(super) struct Engine {
     pub(super) lease: Lease,
     /// Whether Redis has known us. Held while that is looked at, so that one task alone writes back what was lost.
     pub(super) was_known: tokio::sync::Mutex<bool>,
+    /// How often Redis has come back without its data.
+    pub(super) losses: watch::Sender<u32>,
     pub(super) finished: Finished,
     pub(super) foreign: Foreign,
     pub(super) outage: Outage,
@@ -76,6 +78,7 @@ impl Engine {
             execution_metrics: ExecutionMetrics::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str()), settings.keys.presence(&identity)),
             was_known: tokio::sync::Mutex::new(false),
+            losses: watch::Sender::default(),
             finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             orders: Orders::default(),
