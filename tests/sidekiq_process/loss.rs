@@ -43,7 +43,7 @@ async fn what_is_in_hand_is_written_back_with_all_that_others_know_of_us() {
     let identity = process.identity();
     let (list, busy) = (format!("working:queue:a:{identity}"), format!("{identity}:workers"));
     let lease = format!("reliable-fetcher-heartbeat-{}", identity.as_str().replace(':', "-"));
-    let back = std::time::Instant::now();
+    let back = Instant::now();
     until("the jobs are written back", async || server.run::<usize>(&["LLEN", &list]).await == 3).await;
     until("the lease is there", async || server.run::<usize>(&["EXISTS", &lease]).await == 1).await;
     let entry = identity.as_str();
@@ -81,7 +81,7 @@ async fn a_database_that_is_flushed_is_noticed_too() {
     let server = RedisServer::start().await;
     let (process, record) = with_three_jobs_in_hand(&server).await;
     server.run::<()>(&["FLUSHDB"]).await;
-    let flushed = std::time::Instant::now();
+    let flushed = Instant::now();
     let list = format!("working:queue:a:{}", process.identity());
     until("the jobs are written back", async || server.run::<usize>(&["LLEN", &list]).await == 3).await;
     assert!(flushed.elapsed() < Duration::from_secs(3), "not with the next look: {:?}", flushed.elapsed());
