@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use cron::Schedule;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ use crate::coordination::run;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::{MirrorId, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
-use crate::sidekiq::{Client, CronTab, NewJob, Switches, Turn};
+use crate::sidekiq::{Client, CronTab, NewJob, Origin, Switches, Turn};
 use crate::store::{Counts, MirrorStore, StoreError, Transition};
 
 /// Every minute, at its beginning.
@@ -103,8 +103,8 @@ pub struct Scheduler {
     pub observer: Arc<dyn SchedulerObserver>,
     /// Our entry in Ruby's cron tab, if there is to be one.
     pub cron_tab: Option<CronTab>,
-    /// Told when a pass that was asked for left due mirrors for want of slots.
-    pub more_is_due: Notify,
+    /// Told when a pass that was asked for left due mirrors for want of slots, and by whom it was asked for.
+    pub more_is_due: watch::Sender<Origin>,
 }
 
 /// Why a minute's work was not done.
@@ -117,17 +117,18 @@ enum TickError {
 }
 
 impl Scheduler {
-    /// Schedules until told to stop, then gives the lease back.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Schedules until told to stop, then gives the lease back. `losses` changes when Redis has lost its data.
+    pub async fn run(self: Arc<Self>, losses: watch::Receiver<u32>, stop: CancellationToken) {
         let mut lease = None;
-        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default() };
+        let asked = self.more_is_due.subscribe();
+        let mut memory = Memory { started: Instant::now(), held: None, tab: TabState::default(), asked, losses };
         while !stop.is_cancelled() {
             let minute = Minute { ends: Instant::now() + until_next_minute(), stop: &stop };
             self.register(&mut memory.tab).await;
             if let Err(error) = self.minute(&mut lease, &minute, &mut memory).await {
                 tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
             }
-            self.rest(&minute).await;
+            self.rest(&minute, &mut memory).await;
         }
         if let Some(lease) = lease {
             // Otherwise it ends by itself.
@@ -145,6 +146,8 @@ impl Scheduler {
     ) -> Result<(), TickError> {
         let Some(lease) = self.lead(lease).await? else {
             self.observer.followed();
+            // What the tab says is for the leader to know.
+            memory.tab.is_disabled = false;
             return Ok(());
         };
         if self.is_held().await? {
@@ -157,15 +160,21 @@ impl Scheduler {
         }
         self.measure().await?;
         if self.is_our_turn(&mut memory.tab).await? {
-            while self.fill(Some(lease), minute.stop).await? && self.wait_for_room(minute).await? {}
+            let by_the_clock = Origin::default();
+            while self.fill(Some(lease), minute.stop, &by_the_clock).await? && self.wait_for_room(minute).await? {}
         }
         Ok(())
     }
 
-    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts.
+    /// Puts our entry into the cron tab, once: whoever deletes it there has it back when a process starts, or when Redis
+    /// has lost its data. Then it is disabled if it was.
     async fn register(&self, tab: &mut TabState) {
         if let (Some(cron_tab), false) = (&self.cron_tab, tab.is_registered) {
-            match cron_tab.register().await {
+            let registered = async {
+                cron_tab.register().await?;
+                if tab.is_disabled { cron_tab.disable().await } else { Ok(()) }
+            };
+            match registered.await {
                 Ok(()) => tab.is_registered = true,
                 Err(error) => tracing::warn!(%error, "the entry in the cron tab could not be written; trying again"),
             }
@@ -204,8 +213,8 @@ impl Scheduler {
     }
 
     /// Schedules due mirrors while there are free slots; tells whether more are due.
-    /// A leader stops when it may be leader no longer.
-    async fn fill(&self, lease: Option<&Lease>, stop: &CancellationToken) -> Result<bool, TickError> {
+    /// A leader stops when it may be leader no longer. The jobs bear the marks of whoever asked for them.
+    async fn fill(&self, lease: Option<&Lease>, stop: &CancellationToken, origin: &Origin) -> Result<bool, TickError> {
         let slots = Slots::new(self.redis.clone());
         while lease.is_none_or(Lease::is_trusted) && !stop.is_cancelled() && !self.is_held().await? {
             let free = self.capacity.free(slots.taken().await?);
@@ -218,7 +227,7 @@ impl Scheduler {
                 return Ok(false);
             }
             let taken = slots.take(&due, self.capacity).await?;
-            let scheduled = self.schedule(&slots, &taken).await?;
+            let scheduled = self.schedule(&slots, &taken, origin).await?;
             if scheduled == 0 || due.len() < page {
                 // Nothing more is due, or what is due is held up by slots that the sweep looks after.
                 return Ok(false);
@@ -229,9 +238,9 @@ impl Scheduler {
 
     /// Marks mirrors that have a slot scheduled and pushes their jobs, in this order: a job that arrived before
     /// its mark would be run, and then marked as waiting for good.
-    async fn schedule(&self, slots: &Slots, ids: &[MirrorId]) -> Result<usize, TickError> {
-        let jobs: Vec<NewJob> =
-            ids.iter().map(|id| NewJob::new(self.class, vec![id.0.into()]).queue(&self.queue).retry(false)).collect();
+    async fn schedule(&self, slots: &Slots, ids: &[MirrorId], origin: &Origin) -> Result<usize, TickError> {
+        let job = |id: &MirrorId| NewJob::new(self.class, vec![id.0.into()]).queue(&self.queue).retry(false);
+        let jobs: Vec<NewJob> = ids.iter().map(|id| job(id).caused_by(origin)).collect();
         let mark =
             |(id, job): (&MirrorId, &NewJob)| (MirrorKey::pull(*id), Event::Schedule { jid: job.jid().to_owned() });
         let events: Vec<_> = ids.iter().zip(&jobs).map(mark).collect();
@@ -363,15 +372,20 @@ impl Scheduler {
     }
 
     /// Rests until the minute is over, with signs of life.
-    async fn rest(&self, minute: &Minute<'_>) {
+    async fn rest(&self, minute: &Minute<'_>, memory: &mut Memory) {
         const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
         while Instant::now() < minute.ends && !minute.stop.is_cancelled() {
             self.observer.turn();
             tokio::select! {
                 () = minute.stop.cancelled() => {}
                 () = tokio::time::sleep_until(minute.ends.min(Instant::now() + SIGN_OF_LIFE)) => {}
-                () = self.more_is_due.notified() => {
-                    if let Err(error) = self.refill(minute).await {
+                Ok(()) = memory.losses.changed() => {
+                    memory.tab.is_registered = false;
+                    self.register(&mut memory.tab).await;
+                }
+                Ok(()) = memory.asked.changed() => {
+                    let origin = memory.asked.borrow_and_update().clone();
+                    if let Err(error) = self.refill(minute, &origin).await {
                         tracing::warn!(%error, "due mirrors could not be scheduled; trying again in the next minute");
                     }
                 }
@@ -380,8 +394,8 @@ impl Scheduler {
     }
 
     /// Goes on where a pass that was asked for had to end.
-    async fn refill(&self, minute: &Minute<'_>) -> Result<(), TickError> {
-        while self.wait_for_room(minute).await? && self.fill(None, minute.stop).await? {}
+    async fn refill(&self, minute: &Minute<'_>, origin: &Origin) -> Result<(), TickError> {
+        while self.wait_for_room(minute).await? && self.fill(None, minute.stop, origin).await? {}
         Ok(())
     }
 }
@@ -400,6 +414,10 @@ struct Memory {
     /// When an order last kept pulls from running.
     held: Option<Instant>,
     tab: TabState,
+    /// Who last asked for a pass that had to end early.
+    asked: watch::Receiver<Origin>,
+    /// How often Redis has lost its data.
+    losses: watch::Receiver<u32>,
 }
 
 /// The minute that is under way.

@@ -6,8 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::connections::{Redis, RedisError};
-use crate::jobs;
-use crate::mirror::key::Direction;
 use crate::sidekiq::{self, Keys, Profile};
 
 /// Time between two looks at the living Ruby processes.
@@ -22,8 +20,7 @@ pub(super) async fn choose(config: &Config, redis: &Redis) -> Result<Profile, Re
         tracing::info!(%profile, "Sidekiq's formats: as the configuration says");
         return Ok(profile);
     }
-    let pushed_by_us = Direction::ALL.map(jobs::class_of);
-    let found = sidekiq::detect(redis, &config.sidekiq.keys, &pushed_by_us).await?;
+    let found = sidekiq::detect(redis, &config.sidekiq.keys).await?;
     let (profile, evidence) = (found.profile, found.evidence);
     if evidence.is_mixed() {
         tracing::warn!(%profile, "Sidekiq's formats: there are {evidence}; the oldest of them is followed");

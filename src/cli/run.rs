@@ -4,13 +4,14 @@ mod logging;
 pub(super) mod preparation;
 mod service_manager;
 mod signals;
+mod title;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::sync::Notify;
+use tokio::sync::watch::Sender;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -138,7 +139,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         identity: environment.identity.clone(),
         observer: watch.clone(),
         cron_tab: config.mirror.cron_tab.then(|| cron_tab(&config, &redis)),
-        more_is_due: Notify::new(),
+        more_is_due: Sender::default(),
     });
     // Another process of ours may have the entry in the cron tab that brings such jobs.
     let registry = jobs::registry(&environment, classes)
@@ -154,7 +155,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         .context("the process could not be started")?;
     let stop_scheduling = stop.child_token();
     if config.mirror.scheduler {
-        tasks.spawn(scheduler.run(stop_scheduling.clone()));
+        tasks.spawn(scheduler.run(process.losses(), stop_scheduling.clone()));
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
@@ -180,7 +181,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     tokio::select! {
         () = signals.until_stop(&process, on_quiet) => {}
-        () = service_manager::show_status(&process, &config) => {}
+        () = title::show(&process, &config) => {}
     }
     health.enter(Phase::Stopping);
     service_manager::stopping(config.sidekiq.timeout);

@@ -52,9 +52,12 @@ pub(super) fn codes(error: &RedisError) -> HashSet<String> {
     codes
 }
 
-/// Whether the connection cannot be used any more although it is open.
+/// Whether the connection cannot be used any more although it is open. A master that has lost its replicas may have been
+/// cut off from the others, who have a new one by now.
 pub(super) fn needs_new_connection(error: &RedisError) -> bool {
-    error.is_timeout() || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || is_of_a_replica(error)
+    let was_left_alone = codes(error).contains("NOREPLICAS");
+    let is_read_only = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+    error.is_timeout() || is_read_only || is_of_a_replica(error) || was_left_alone
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::Scheduler;
 use crate::connections::Redis;
-use crate::sidekiq::{CronTab, Job, JobFailure, Keys, NotDone, Perform};
+use crate::sidekiq::{CronTab, Job, JobFailure, Keys, NotDone, Origin, Perform};
 
 /// The class of the job.
 pub const CLASS: &str = "UpdateAllMirrors";
@@ -29,12 +29,13 @@ pub struct UpdateAllMirrors(pub Arc<Scheduler>);
 impl Perform for UpdateAllMirrors {
     async fn perform(&self, job: &Job) -> Result<(), NotDone> {
         let scheduler = &self.0;
-        match scheduler.fill(None, job.cancelled()).await {
+        let origin = Origin::of(job);
+        match scheduler.fill(None, job.cancelled(), &origin).await {
             Ok(_) if job.cancelled().is_cancelled() => Err(NotDone::Interrupted),
             Ok(more) => {
                 if more {
                     // A slot of this process is no place to wait for free slots of mirrors.
-                    scheduler.more_is_due.notify_one();
+                    scheduler.more_is_due.send_replace(origin);
                 }
                 Ok(())
             }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::client;
 use super::job::payload::Payload;
 use super::keys::Keys;
 use super::presence::processes::{self, OUR_LABEL};
@@ -60,15 +61,15 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// Looks at living processes, and where there are none, at jobs. Jobs of the classes `pushed_by_us` do not count.
+/// Looks at living processes, and where there are none, at jobs.
 ///
 /// # Errors
 /// When Redis does not answer.
-pub async fn detect(redis: &Redis, keys: &Keys, pushed_by_us: &[&str]) -> Result<Detection, RedisError> {
+pub async fn detect(redis: &Redis, keys: &Keys) -> Result<Detection, RedisError> {
     if let Some(found) = by_processes(redis, keys).await? {
         return Ok(found);
     }
-    Ok(match witness(redis, keys, pushed_by_us).await? {
+    Ok(match witness(redis, keys).await? {
         Some(class) => Detection { profile: Profile::V8, evidence: Evidence::Job(class) },
         None => Detection { profile: Profile::default(), evidence: Evidence::Nothing },
     })
@@ -118,7 +119,7 @@ async fn of_silent(redis: &Redis, keys: &Keys, identities: &[Vec<u8>]) -> Result
 }
 
 /// The class of a job that a client of Sidekiq 8 made.
-async fn witness(redis: &Redis, keys: &Keys, pushed_by_us: &[&str]) -> Result<Option<String>, RedisError> {
+async fn witness(redis: &Redis, keys: &Keys) -> Result<Option<String>, RedisError> {
     let queues: Vec<Vec<u8>> = redis.query(redis::cmd("SRANDMEMBER").arg(keys.queues()).arg(QUEUES)).await?;
     let mut look = redis::pipe();
     for queue in &queues {
@@ -135,8 +136,7 @@ async fn witness(redis: &Redis, keys: &Keys, pushed_by_us: &[&str]) -> Result<Op
     let answers: Vec<redis::RedisResult<Vec<Vec<u8>>>> = redis.pipeline(&look).await?;
     let jobs = answers.into_iter().flat_map(Result::unwrap_or_default);
     Ok(jobs.filter_map(|job| Payload::parse(job).ok()).find_map(|job| {
-        let class = job.get::<String>("class")?;
         let is_eight = job.get::<Value>("created_at").is_some_and(|at| Profile::V8.wrote(&at));
-        (is_eight && !pushed_by_us.contains(&class.as_str())).then_some(class)
+        (is_eight && !client::is_ours(&job)).then(|| job.get("class"))?
     }))
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::capsule::Serving;
 use super::fetch::foreign::Foreign;
 use super::fetch::hands::{Fetched, Hands};
 use super::identity::Identity;
-use super::job::perform::Registry;
+use super::job::beyond_us::BeyondUs;
+use super::job::payload::Payload;
+use super::job::perform::{Perform, Registry};
 use super::observer::{NoObserver, Observer};
 use super::orders::Orders;
 use super::outage::Outage;
@@ -37,6 +39,8 @@ pub(super) struct Engine {
     pub(super) lease: Lease,
     /// Whether Redis has known us. Held while that is looked at, so that one task alone writes back what was lost.
     pub(super) was_known: tokio::sync::Mutex<bool>,
+    /// How often Redis has come back without its data.
+    pub(super) losses: watch::Sender<u32>,
     pub(super) finished: Finished,
     pub(super) foreign: Foreign,
     /// Of the Redis in which Sidekiq's data lie.
@@ -78,6 +82,7 @@ impl Engine {
             execution_metrics: ExecutionMetrics::default(),
             lease: Lease::new(redis.clone(), settings.keys.lease(identity.as_str()), settings.keys.presence(&identity)),
             was_known: tokio::sync::Mutex::new(false),
+            losses: watch::Sender::default(),
             finished: Finished::default(),
             foreign: Foreign::new(redis.clone(), settings.keys.clone(), settings.foreign_grace),
             orders: Orders::default(),
@@ -96,6 +101,11 @@ impl Engine {
             registry,
             observer,
         })
+    }
+
+    /// The work behind a job, if it is ours to do.
+    pub(super) fn work_behind(&self, class: &str, payload: &Payload) -> Option<&Arc<dyn Perform>> {
+        self.registry.find(class).filter(|_| BeyondUs::of(payload).is_none())
     }
 
     /// Moves a job out of our working list. `false` if it no longer lay there.

@@ -57,6 +57,7 @@ mod rescue;
 mod settings;
 mod settle;
 
+pub use client::origin::Origin;
 pub use client::when::When;
 pub use client::{Client, NewJob};
 pub use detection::{Detection, Evidence, by_processes, detect};
@@ -66,7 +67,7 @@ pub use gitlab::{GitLabSettings, Strategy, Switch};
 pub use identity::Identity;
 pub use job::payload::{Edit, Malformed, Payload};
 pub use job::perform::{Perform, Registry};
-pub use job::{Job, JobFailure, NotDone};
+pub use job::{Job, JobFailure, NotDone, class_of};
 pub use keys::Keys;
 pub use observer::{JobReport, NoObserver, Observer, Outcome};
 pub use orders::cancel::{Cancellations, Found};

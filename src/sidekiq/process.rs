@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::clock;
@@ -100,6 +101,11 @@ impl Process {
     /// Logs what each slot is doing, as `TTIN` asks for.
     pub fn dump(&self) {
         dump::dump(&self.engine);
+    }
+
+    /// How often Redis has come back without its data, and each further time.
+    pub fn losses(&self) -> watch::Receiver<u32> {
+        self.engine.losses.subscribe()
     }
 
     /// How many jobs are running.

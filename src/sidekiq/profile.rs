@@ -39,8 +39,8 @@ impl Profile {
         self == Self::V8 && value.as_u64().is_some_and(|milliseconds| milliseconds > EARLIEST)
     }
 
-    /// The profile of a version of Sidekiq, such as `7.3.2`.
-    pub(super) fn of_version(version: &str) -> Option<Self> {
+    /// The profile of a version of Sidekiq, such as `7.3.2`; `None` if it is no version.
+    pub fn of_version(version: &str) -> Option<Self> {
         let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
         match (numbers.next()??, numbers.next().flatten()) {
             (..6, _) => Some(Self::V6_4),

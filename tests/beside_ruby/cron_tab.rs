@@ -175,6 +175,30 @@ fn disabled_in_the_tab_nothing_is_scheduled_until_somebody_asks_for_it_there() {
 }
 
 #[test]
+fn after_redis_has_lost_its_data_the_entry_is_there_again_enabled_or_disabled_as_it_was() {
+    for status in ["enabled", "disabled"] {
+        let redis = Redis::start();
+        Tab::registered(&redis);
+        if status == "disabled" {
+            ruby(&redis, "job.disable!");
+        }
+        let installation = Installation::new(&redis.url()).mirror("cron_tab", true).mirror("sidekiq", "6.4");
+        let worker = installation.start_worker();
+        // The first minute is over: the worker has read what the tab says.
+        wait::until("it leads", Duration::from_secs(20), || {
+            worker.log().contains("the cron tab says disabled") || ruby(&redis, "nil")["all"][0]["history"] != json!([])
+        });
+        redis::cmd("FLUSHALL").exec(&mut redis.connection()).unwrap();
+        let entry = format!("cron_job:{NAME}");
+        wait::until("the entry is there again", Duration::from_secs(5), || {
+            redis.connection().hget::<_, _, Option<String>>(&entry, "status").unwrap().as_deref() == Some(status)
+        });
+        let all = ruby(&redis, "nil")["all"].clone();
+        assert_eq!((all.as_array().unwrap().len(), &all[0]["status"]), (1, &status.into()));
+    }
+}
+
+#[test]
 fn an_entry_deleted_in_the_tab_keeps_nobody_from_working_and_comes_back_at_the_next_start() {
     let redis = Redis::start();
     let tab = Tab::registered(&redis);

@@ -6,6 +6,7 @@
 mod rig;
 
 mod certificates;
+mod demoted;
 mod denials;
 mod loading;
 mod old_redis;

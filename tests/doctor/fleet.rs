@@ -1,7 +1,7 @@
 //! Who serves the queues, and what waits in them.
 
 use crate::rig::redis::Redis;
-use crate::rig::ruby::RubySidekiq;
+use crate::rig::ruby::{Ruby, RubySidekiq};
 use crate::rig::wait;
 use crate::{Diagnosis, installation};
 
@@ -20,11 +20,19 @@ fn jobs_that_nobody_serves_are_told_with_their_classes() {
         push(&redis, "queue:mirrors", "UpdateMirror");
         push(&redis, "queue:mirrors", "RubyJob");
     }
+    // Ours, too, are a pass of scheduling, and what Rails wraps; a job that is called `wrapped` for other reasons is not.
+    push(&redis, "queue:mirrors", "UpdateAllMirrors");
+    for job in [
+        r#"{"class":"Sidekiq::ActiveJob::Wrapper","args":[{"job_class":"UpdateMirror","arguments":[1]}]}"#,
+        r#"{"class":"RubyJob","wrapped":"UpdateMirror","args":[]}"#,
+    ] {
+        redis::cmd("LPUSH").arg("queue:mirrors").arg(job).exec(&mut redis.connection()).unwrap();
+    }
     let diagnosis = Diagnosis::of(&installation);
     let (severity, seen) = diagnosis.about("queues");
     assert_eq!(severity, "warning");
-    assert!(seen.starts_with("mirrors: 6 waiting; of the next 6 some are"), "{seen}");
-    assert!(seen.contains("RubyJob (3); nobody else serves the queue"), "{seen}");
+    assert!(seen.starts_with("mirrors: 9 waiting; of the next 9 some are"), "{seen}");
+    assert!(seen.contains("not ours: RubyJob (4); nobody else serves the queue"), "{seen}");
     assert!(!diagnosis.report.to_string().contains("geheim"));
 }
 
@@ -46,6 +54,10 @@ fn a_ruby_process_beside_us_is_told_and_whether_it_reads_what_we_write() {
     assert!(seen.contains("is of Sidekiq older than 7.0.2, but the formats of 7 are written"), "{seen}");
     let diagnosis = Diagnosis::of(&installation(&redis.url()).mirror("sidekiq", "6.4"));
     assert!(!diagnosis.mentions("profile"));
+    // Beside a newer one the formats of the older are found out and written, which both read.
+    let _newer = Ruby::Sid.start_sidekiq(&redis.url(), "", &["elsewhere"], 1);
+    let diagnosis = Diagnosis::of(&installation(&redis.url()));
+    assert!(!diagnosis.mentions("profile"), "{:#}", diagnosis.report);
     ruby.kill();
 }
 

@@ -107,11 +107,12 @@ fn our_process_shows_with_its_jobs_and_obeys_quiet_and_stop(ruby: Ruby) {
 
     busy.press("quiet!");
     let (identity, mut connection) = (busy.identity.clone(), busy.redis.connection());
-    wait::until("the process to be quiet", PATIENCE, || {
+    wait::until("the process to obey", PATIENCE, || busy.worker.get("/readyz").unwrap().status == 503);
+    // Not only with the next heartbeat.
+    wait::until("that to show", Duration::from_secs(2), || {
         connection.hget::<_, _, String>(&identity, "quiet").unwrap() == "true"
     });
     assert_eq!(busy.busy_page()["processes"][0]["stopping"], true);
-    assert_eq!(busy.worker.get("/readyz").unwrap().status, 503);
     connection.lpush::<_, _, ()>("queue:mirrors", QUICK).unwrap();
     assert!(busy.worker.is_running());
 

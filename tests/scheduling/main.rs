@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod origin;
 mod sampler;
 
 #[path = "../rig/mod.rs"]

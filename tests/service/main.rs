@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+mod title;
+mod unserved;
+
 #[path = "../rig/mod.rs"]
 mod rig;
 

@@ -57,6 +57,49 @@ async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
     assert_eq!(server.run::<usize>(&["EXISTS", "retry", "dead"]).await, 0);
 }
 
+/// Of our class, and yet for a Ruby with Pro or Enterprise.
+const BEYOND_US: [&[u8]; 2] = [
+    br#"{"class":"Tested","args":[],"retry":2,"bid":"b-XXXXXXXXXXXXXX"}"#,
+    br#"{"class":"Tested","args":["BAhUOhdBY3Rp"],"retry":2,"encrypt":true}"#,
+];
+
+#[tokio::test]
+async fn jobs_of_a_batch_and_encrypted_ones_are_left_to_the_ruby_process_that_serves_the_queue() {
+    let server = RedisServer::start().await;
+    let ruby = Sidekiq::start(&server, "shared").await;
+    ruby.quiet();
+    until("Ruby is quiet", async || {
+        let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;
+        server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
+    })
+    .await;
+    for payload in BEYOND_US {
+        server.push("shared", payload).await;
+        server.push("shared", br#"{"class":"Tested","args":[],"bid":null,"encrypt":false}"#).await;
+    }
+    let (process, record) = start(&server.redis, settings(1, &[("shared", 1)])).await;
+    until("ours are done", async || record.count(Outcome::Done) == 2).await;
+    process.stop().await;
+    let mut lying: Vec<Vec<u8>> = server.run(&["LRANGE", "queue:shared", "0", "-1"]).await;
+    lying.sort_by_key(|text| !text.ends_with(b"\"}"));
+    assert_eq!((lying, record.started()), (BEYOND_US.map(<[u8]>::to_vec).to_vec(), 2));
+}
+
+#[tokio::test]
+async fn a_job_of_a_batch_that_nobody_else_can_run_fails_and_says_why() {
+    let server = RedisServer::start().await;
+    for payload in BEYOND_US {
+        server.push("a", payload).await;
+    }
+    let (process, record) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("both failed", async || record.count(Outcome::Failed) == 2).await;
+    process.stop().await;
+    let retry = server.run::<Vec<String>>(&["ZRANGE", "retry", "0", "-1"]).await.join("\n");
+    assert!(retry.contains("it belongs to a batch of Sidekiq Pro (bid)"), "{retry}");
+    assert!(retry.contains("encrypted by Sidekiq Enterprise (encrypt)"), "{retry}");
+    assert_eq!(record.started(), 0);
+}
+
 #[tokio::test]
 async fn a_process_of_our_own_kind_does_not_count_as_the_one_that_serves_the_class() {
     let server = RedisServer::start().await;

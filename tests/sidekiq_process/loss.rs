@@ -1,9 +1,9 @@
 //! Redis is killed and comes back without its data while jobs run.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sidemirror::sidekiq::{Outcome, Process};
+use sidemirror::sidekiq::{Keys, Outcome, Process, Switches};
 
 use crate::redis_server::{RedisServer, connect, until};
 use crate::worker::{Record, settings, start};
@@ -43,7 +43,7 @@ async fn what_is_in_hand_is_written_back_with_all_that_others_know_of_us() {
     let identity = process.identity();
     let (list, busy) = (format!("working:queue:a:{identity}"), format!("{identity}:workers"));
     let lease = format!("reliable-fetcher-heartbeat-{}", identity.as_str().replace(':', "-"));
-    let back = std::time::Instant::now();
+    let back = Instant::now();
     until("the jobs are written back", async || server.run::<usize>(&["LLEN", &list]).await == 3).await;
     until("the lease is there", async || server.run::<usize>(&["EXISTS", &lease]).await == 1).await;
     let entry = identity.as_str();
@@ -81,12 +81,48 @@ async fn a_database_that_is_flushed_is_noticed_too() {
     let server = RedisServer::start().await;
     let (process, record) = with_three_jobs_in_hand(&server).await;
     server.run::<()>(&["FLUSHDB"]).await;
-    let flushed = std::time::Instant::now();
+    let flushed = Instant::now();
     let list = format!("working:queue:a:{}", process.identity());
     until("the jobs are written back", async || server.run::<usize>(&["LLEN", &list]).await == 3).await;
-    assert!(flushed.elapsed() < Duration::from_secs(8), "not with the next beat: {:?}", flushed.elapsed());
+    assert!(flushed.elapsed() < Duration::from_secs(3), "not with the next look: {:?}", flushed.elapsed());
     record.open_gate();
     assert_each_ended_as_it_would_have(&server, process, &record).await;
+}
+
+#[tokio::test]
+async fn orders_that_stood_stand_again_and_nothing_runs_meanwhile() {
+    for flushed in [true, false] {
+        let mut server = RedisServer::start().await;
+        let (process, record) = with_three_jobs_in_hand(&server).await;
+        let switches = Switches::new(server.redis.clone(), Keys::default());
+        switches.switch_off("Tested", None).await.unwrap();
+        switches.pause(Some("repairs")).await.unwrap();
+        until("it heeds the pause", async || record.paused.load(Ordering::SeqCst)).await;
+        if flushed {
+            server.run::<()>(&["FLUSHDB"]).await;
+        } else {
+            server.crash(Duration::from_secs(1)).await;
+        }
+        let lost = Instant::now();
+        server.push("a", JOBS[0].as_bytes()).await;
+        let switches = Switches::new(server.redis.clone(), Keys::default());
+        until("the orders are back", async || {
+            let standing = switches.standing().await.unwrap();
+            standing.paused.is_some() && standing.off.contains_key("Tested")
+        })
+        .await;
+        assert!(lost.elapsed() < Duration::from_secs(4), "{:?}", lost.elapsed());
+        let pause = switches.standing().await.unwrap().paused.unwrap();
+        assert!(pause.since > 1e9 && pause.reason.unwrap().contains("Redis had lost its data"));
+        // What is ordered from now on counts.
+        assert!(switches.switch_on("Tested").await.unwrap());
+        record.open_gate();
+        until("the jobs in hand have ended", async || record.ended.lock().unwrap().len() == 3).await;
+        assert_eq!((record.started(), server.run::<usize>(&["LLEN", "queue:a"]).await), (3, 1));
+        switches.resume().await.unwrap();
+        until("the waiting job is done", async || record.count(Outcome::Done) == 3).await;
+        process.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ pub(crate) fn a_redis_that_comes_back_empty_is_told_of_once_and_work_goes_on() {
     const LOST: &str = "Redis has lost its data";
     let mut world = World::new(MIRRORS);
     let mut worker = world.worker_in_the_middle_of_all_runs();
+    world.installation.cli_ok(&["pause", "--class", "RemoteMirror"]);
+    wait::until("the order to be heeded", WORK, || worker.log().contains("this class is switched off"));
     world.redis.stop();
     wait_until_redis_is_missed(&worker, 1);
     // Long enough for every loop to notice, and for none to take its own idleness for an answer.
@@ -58,6 +60,14 @@ pub(crate) fn a_redis_that_comes_back_empty_is_told_of_once_and_work_goes_on() {
     world.gate.open_gate();
     // The mirrors are gone with the rest: there is nothing to do.
     wait::until("all jobs to end", WORK, || jobs::anywhere(&mut world.connection()) == 0);
+    let log = worker.log();
+    let told = log.lines().find(|line| line.contains(LOST)).unwrap();
+    let gone = ["queues", "schedule", "retry", "the dead set", "figures", "the records of mirrors"];
+    let back = [&*format!("jobs={MIRRORS}"), r#"orders=["RemoteMirror switched off"]"#];
+    for part in gone.iter().chain(&back) {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(world.installation.cli_ok(&["status"]).contains("RemoteMirror"), "the order stands again");
     for once in [LOST, "trying again every second", "Redis is online"] {
         assert_eq!(worker.log().matches(once).count(), 1, "{once}");
     }

@@ -52,21 +52,20 @@ fn workers(ours: &[&Listed]) -> Finding {
     Finding::ok(SUBJECT, seen)
 }
 
-/// Whether the Ruby processes are of the Sidekiq whose formats we write.
+/// Whether every Ruby process reads the formats that we write.
 fn profile(all: &[Listed], profile: Profile) -> Option<Finding> {
-    let other = all.iter().filter(|process| process.sidemirror.is_none()).find(|process| !agrees(process, profile))?;
+    let other = all.iter().filter(|process| process.sidemirror.is_none()).find(|process| !reads(process, profile))?;
     let version = other.version.as_deref().map_or_else(|| "older than 7.0.2".to_owned(), brief);
     let seen = format!("{} is of Sidekiq {version}, but the formats of {profile} are written", brief(&other.identity));
     let expected = "formats that every process reads: times would look wrong, or running jobs not show";
     Some(Finding::warning("profile", seen, expected, "set mirror.sidekiq to the oldest Sidekiq that is in use"))
 }
 
-/// Versions before 7.0.2 do not tell theirs.
-fn agrees(process: &Listed, profile: Profile) -> bool {
-    match (profile, process.version.as_deref()) {
-        (Profile::V6_4 | Profile::V6_5, version) => version.is_none(),
-        (Profile::V7, version) => version.is_some_and(|version| version.starts_with("7.")),
-        (Profile::V8, version) => version.is_some_and(|version| !version.starts_with("7.")),
+/// A process reads the formats of its own version and of those before it. Versions before 7.0.2 do not tell theirs.
+fn reads(process: &Listed, profile: Profile) -> bool {
+    match process.version.as_deref() {
+        None => profile < Profile::V7,
+        Some(version) => Profile::of_version(version).is_none_or(|own| own >= profile),
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::finding::Finding;
 use crate::config::Config;
 use crate::connections::{Redis, RedisError};
-use crate::sidekiq::{Payload, listed_processes};
+use crate::scheduler::update_all_mirrors;
+use crate::sidekiq::{self, Payload, listed_processes};
 
 const SUBJECT: &str = "queues";
 /// Jobs looked at in each queue, from the next on: so many, in pages, and no more when they take up so many bytes.
@@ -53,10 +54,13 @@ async fn look_at(redis: &Redis, config: &Config, queue: &str) -> Result<Finding,
     Ok(Finding::warning(SUBJECT, seen, "only jobs of classes that somebody serves", cure))
 }
 
-/// The class of a job; of one that `ActiveJob` has wrapped, the one inside.
 fn class(text: Vec<u8>) -> Option<String> {
-    let payload = Payload::parse(text).ok()?;
-    payload.get("wrapped").or_else(|| payload.get("class"))
+    sidekiq::class_of(&Payload::parse(text).ok()?)
+}
+
+/// Whether a worker of ours runs jobs of this class, given without a leading `::`.
+fn is_ours(config: &Config, class: &str) -> bool {
+    class == update_all_mirrors::CLASS || config.mirror.jobs.contains_key(class)
 }
 
 /// How many of the next jobs are of which class that is not ours, and how many were looked at.
@@ -74,7 +78,7 @@ async fn foreign_classes(
         let last = page.len() < PAGE.unsigned_abs();
         for class in page.into_iter().filter_map(class) {
             let name = class.strip_prefix("::").unwrap_or(&class);
-            if !config.mirror.jobs.contains_key(name) {
+            if !is_ours(config, name) {
                 let name = name.chars().filter(|letter| !letter.is_control()).take(100).collect();
                 *foreign.entry(name).or_default() += 1;
             }

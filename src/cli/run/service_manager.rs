@@ -6,32 +6,16 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::sidekiq::Process;
 use crate::web::health::Health;
-
-/// The time between two looks at what the status says.
-const STATUS_PERIOD: Duration = Duration::from_secs(2);
 
 /// Everything is started.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// Keeps the status as Sidekiq keeps its process title, which a program without unsafe code cannot change on Linux.
-pub(super) async fn show_status(process: &Process, config: &Config) {
-    let name = ["sidemirror", env!("CARGO_PKG_VERSION"), &config.sidekiq.tag].join(" ");
-    let mut shown = String::new();
-    loop {
-        let quiet = if process.is_quiet() { " quiet" } else { "" };
-        let busy = format!("[{} of {} busy]", process.busy(), config.sidekiq.concurrency());
-        let status = format!("{} {busy}{quiet}", name.trim_end());
-        if status != shown {
-            tell(&[NotifyState::Status(&status)]);
-            shown = status;
-        }
-        tokio::time::sleep(STATUS_PERIOD).await;
-    }
+/// A line that says what goes on.
+pub(super) fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
 }
 
 /// No more jobs are taken; running ones may go on for this long.

@@ -1,4 +1,4 @@
-//! Jobs of classes that we do not serve: they are somebody else's, and not ours to fail.
+//! Jobs of classes that we do not serve, or that are beyond us (`job::beyond_us`): they are somebody else's, and not ours to fail.
 //!
 //! A list cannot be filtered by class, so the first such job is drawn before it is known. It goes back unchanged as
 //! long as another living process serves its queue. The queue is then known to be shared: from there on only our own
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::connections::{Redis, RedisError};
+use crate::sidekiq::job::beyond_us::BeyondUs;
 use crate::sidekiq::keys::Keys;
 use crate::sidekiq::presence::processes;
 
@@ -77,12 +78,16 @@ impl Foreign {
         Ok(others.serve.contains_key(queue) || self.started.elapsed() < self.grace)
     }
 
-    /// A foreign job came from this queue: it is shared.
-    pub(in crate::sidekiq) fn came_from(&self, queue: &Arc<str>, class: &str) {
+    /// A foreign job came from this queue: it is shared. Of a class that is ours, `beyond_us` says what makes it foreign.
+    pub(in crate::sidekiq) fn came_from(&self, queue: &Arc<str>, class: &str, beyond_us: Option<BeyondUs>) {
         self.pause(queue);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.len() < WARNINGS && warned.insert((class.to_owned(), Arc::clone(queue))) {
-            tracing::warn!(class, %queue, "a class that is not served here: its jobs are left to the process that serves it");
+            let what = match beyond_us {
+                None => "a class that is not served here: its jobs are left to the process that serves it".to_owned(),
+                Some(why) => format!("a job is left to the other process that serves its queue: {}", why.reason()),
+            };
+            tracing::warn!(class, %queue, "{what}");
         }
     }
 

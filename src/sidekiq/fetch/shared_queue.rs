@@ -50,6 +50,6 @@ pub(in crate::sidekiq) async fn pick(engine: &Engine, queue: &Arc<str>) -> Resul
 }
 
 fn is_ours(engine: &Engine, bytes: &[u8]) -> bool {
-    let class = Payload::parse(bytes.to_vec()).ok().and_then(|payload| job::class_of(&payload));
-    class.is_some_and(|class| engine.registry.find(&class).is_some())
+    let Ok(payload) = Payload::parse(bytes.to_vec()) else { return false };
+    job::class_of(&payload).is_some_and(|class| engine.work_behind(&class, &payload).is_some())
 }

@@ -1,6 +1,7 @@
 //! A job as the code that performs it sees it.
 
 mod active_job;
+pub(in crate::sidekiq) mod beyond_us;
 pub(in crate::sidekiq) mod execution;
 pub(in crate::sidekiq) mod payload;
 pub(in crate::sidekiq) mod perform;
@@ -112,8 +113,8 @@ impl Job {
     }
 }
 
-/// The class that a job is for: of a wrapper, the one inside.
-pub(in crate::sidekiq) fn class_of(payload: &Payload) -> Option<String> {
+/// The class that a job is for: of a wrapper of `ActiveJob`, the one inside; `None` if it names none.
+pub fn class_of(payload: &Payload) -> Option<String> {
     let class: String = payload.get("class")?;
     if active_job::is_wrapper(&class) { active_job::class_of(payload) } else { Some(class) }
 }

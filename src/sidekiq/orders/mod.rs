@@ -5,6 +5,7 @@
 //! or kept. While Redis does not answer, the last orders hold.
 
 pub(in crate::sidekiq) mod cancel;
+pub(in crate::sidekiq) mod restore;
 pub(in crate::sidekiq) mod switches;
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use crate::sidekiq::job::Job;
 use crate::sidekiq::job::execution::Execution;
 use crate::sidekiq::job::perform::constant;
 use crate::sidekiq::processor::brief;
-use crate::sidekiq::rescue::lease;
+use crate::sidekiq::rescue::{lease, loss};
 
 /// The time between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -152,7 +153,13 @@ pub(in crate::sidekiq) async fn look(engine: &Engine) -> Result<(), RedisError> 
         let jid = Some(execution.jid()).filter(|jid| jid.len() <= LONGEST_JID).unwrap_or_default();
         question.cmd("EXISTS").arg(keys.cancellation(jid));
     }
-    let answers: Vec<redis::RedisResult<bool>> = engine.redis.pipeline(&question).await?;
+    // Asked last: if Redis still knows us after all the other answers, they are not those of one that has lost its data
+    // and with it the orders.
+    question.cmd("EXISTS").arg(keys.presence(&engine.identity));
+    let mut answers: Vec<redis::RedisResult<bool>> = engine.redis.pipeline(&question).await?;
+    if let Some(Ok(false)) = answers.pop() {
+        return loss::look(engine).await;
+    }
     if let Some(refusal) = answers.iter().find_map(|answer| answer.as_ref().err()) {
         let refusal = engine.redis.refused(refusal.clone());
         if refusal.is_outage() {

@@ -102,7 +102,8 @@ impl Switches {
     }
 }
 
-fn order(reason: Option<&str>) -> String {
+/// The text of an order given now.
+pub(super) fn order(reason: Option<&str>) -> String {
     let order = Order { since: clock::now(), reason: reason.map(str::to_owned) };
     // Writing numbers and texts does not fail.
     serde_json::to_string(&order).unwrap_or_default()

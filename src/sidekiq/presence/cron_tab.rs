@@ -113,6 +113,16 @@ impl CronTab {
         self.redis.pipeline(&write).await
     }
 
+    /// Disables the entry, as the button in the tab does.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn disable(&self) -> Result<(), RedisError> {
+        let Some(version) = self.find().await? else { return Ok(()) };
+        let key = self.keys.named(&version.entry(self.name));
+        self.redis.query(redis::cmd("HSET").arg(key).arg("status").arg("disabled")).await
+    }
+
     /// Tries to have the minute of `now`, and writes down that we do if so. A deleted entry keeps nobody from working.
     ///
     /// # Errors

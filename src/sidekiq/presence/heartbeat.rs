@@ -27,6 +27,7 @@ pub(in crate::sidekiq) async fn run(engine: &Engine, started_at: f64) {
         if let Err(error) = latency::measure(engine).await {
             engine.outage.failed("measuring the queues", &error);
         }
+        let was_quiet = engine.quiet.is_cancelled();
         match beat(engine, &info).await {
             Ok((is_new, signal)) => {
                 engine.outage.worked();
@@ -42,7 +43,11 @@ pub(in crate::sidekiq) async fn run(engine: &Engine, started_at: f64) {
         let next = tokio::time::Instant::now() + engine.settings.profile.beat_period();
         while tokio::time::Instant::now() < next {
             engine.observer.turn("heartbeat");
-            tokio::time::sleep_until(next.min(tokio::time::Instant::now() + TURN)).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(next.min(tokio::time::Instant::now() + TURN)) => {}
+                // Whoever asked for it looks whether it shows.
+                () = engine.quiet.cancelled(), if !was_quiet => break,
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::sidekiq::clock;
 use crate::sidekiq::engine::Engine;
 use crate::sidekiq::fetch::hands::{Fetched, Slot};
 use crate::sidekiq::gitlab;
+use crate::sidekiq::job::beyond_us::BeyondUs;
 use crate::sidekiq::job::perform::Perform;
 use crate::sidekiq::job::{Job, JobFailure, NotDone};
 use crate::sidekiq::observer::Outcome;
@@ -69,17 +70,26 @@ pub(in crate::sidekiq) fn put_off(job: &Job, due: f64) -> Settlement {
     Settlement::Later(text, due)
 }
 
-/// Decides about a job of a class that is not ours.
+/// Decides about a job that is not ours to run: of a class that we do not serve, or of one that we do, with demands that
+/// are beyond us.
 async fn foreign(engine: &Engine, fetched: &Fetched, job: &Job) -> (Settlement, Outcome) {
+    let beyond_us = engine.registry.find(job.class()).and_then(|_| BeyondUs::of(job.payload()));
     loop {
         match engine.foreign.is_served(&fetched.queue).await {
             Ok(true) => {
-                engine.foreign.came_from(&fetched.queue, &brief(job.class()));
+                engine.foreign.came_from(&fetched.queue, &brief(job.class()), beyond_us);
                 return (Settlement::Last, Outcome::Foreign);
             }
             Ok(false) => {
-                let failure = JobFailure::new("NameError", format!("uninitialized constant {}", job.class()));
-                return (failed(engine, job, &failure, Wish::None), Outcome::Failed);
+                let failure = match beyond_us {
+                    Some(why) => JobFailure::new("Sidemirror::BeyondUs", format!("Not run: {}.", why.reason())),
+                    None => JobFailure::new("NameError", format!("uninitialized constant {}", job.class())),
+                };
+                let settlement = failed(engine, job, &failure, Wish::None);
+                if matches!(settlement, Settlement::Over) {
+                    tracing::warn!("nobody serves it, and it is not to be retried: it is gone, as it would be in Ruby");
+                }
+                return (settlement, Outcome::Failed);
             }
             Err(_) if engine.hard_stop.is_cancelled() => return (Settlement::Next, Outcome::Returned),
             Err(error) => {

@@ -68,7 +68,7 @@ impl Turn<'_> {
         };
         let job = Job::new(payload, &self.fetched.queue, &engine.hard_stop);
         self.slot.runs(Arc::clone(job.execution()));
-        let work = engine.registry.find(job.class());
+        let work = engine.work_behind(job.class(), job.payload());
         let span = log::span(&job, work.and_then(|work| work.subject(&job)).as_deref());
         if engine.settings.gitlab.enabled != gitlab::Switch::Off {
             gitlab::record(&span, job.payload());

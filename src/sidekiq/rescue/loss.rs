@@ -1,7 +1,8 @@
 //! Redis may come back without its data: restarted empty, say, or as a replica that had got none.
 //!
 //! It then does not know this process any more, and the jobs in hand lie in no list. They are still running here, so
-//! they are written back: from then on it is as if they had never been gone. What waited in Redis is lost.
+//! they are written back: from then on it is as if they had never been gone. So are the orders that stood. What waited in
+//! Redis is lost.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +14,7 @@ use redis::Script;
 use crate::connections::RedisError;
 use crate::sidekiq::engine::Engine;
 use crate::sidekiq::fetch::hands::Fetched;
+use crate::sidekiq::orders::restore;
 use crate::sidekiq::settle::Settlement;
 
 /// Sees to it that a text lies in a list so many times. Gives the number of times that were missing.
@@ -35,12 +37,16 @@ pub(in crate::sidekiq) async fn look(engine: &Engine) -> Result<(), RedisError> 
     }
     if *was_known {
         let jobs = write_back(engine).await?;
+        let orders = restore::write_back(engine).await?;
         tracing::error!(
             jobs,
-            "Redis has lost its data: it does not know this process any more. The jobs in hand are written back; \
-             what waited in queues and sets is gone"
+            ?orders,
+            "Redis has lost its data: it does not know this process any more. Gone is what waited in queues, schedule and \
+             retry, the dead set, all figures, pauses of single queues, and the records of mirrors. Written back are the \
+             jobs in hand and the orders that stood"
         );
         engine.observer.redis_lost_its_data();
+        engine.losses.send_modify(|losses| *losses += 1);
     }
     // Only now: should Redis go away before this, all of it is done again.
     engine.lease.begin().await?;
