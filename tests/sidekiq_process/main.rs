@@ -10,6 +10,7 @@ mod death;
 mod finished;
 mod foreign;
 mod gitlab;
+mod lease;
 mod life;
 mod loss;
 mod lost_reply;
