@@ -23,6 +23,7 @@ mod quarantine;
 mod queue_names;
 mod rails;
 mod redis_server;
+mod refused;
 mod rescue;
 mod roots;
 mod round_trip;
