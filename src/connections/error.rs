@@ -47,11 +47,12 @@ impl RedisError {
         }
     }
 
-    /// Whether the server itself answered with an error, so that the command certainly did not run.
+    /// Whether the server itself answered with an error, so that the command certainly did not run; of several sent
+    /// together, those that were not refused did.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Connect { .. } => false,
-            Self::Command { source, .. } => !source.is_io_error() && source.code().is_some(),
+            Self::Command { source, .. } => refusal::is_answer(source),
             Self::Forbidden { .. } => true,
         }
     }

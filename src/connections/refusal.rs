@@ -20,6 +20,12 @@ const OF_THE_MOMENT: [&str; 10] = [
 ];
 const TOO_MANY_CLIENTS: &str = "max number of clients reached";
 
+/// Whether the server answered, with an error.
+pub(super) fn is_answer(error: &RedisError) -> bool {
+    // Of several commands sent together, the library tells the code of an error only if it knows the code itself.
+    !error.is_io_error() && (error.code().is_some() || error.clone().into_server_errors().is_some())
+}
+
 /// Whether the same request will be served once the server is well again.
 pub(super) fn is_of_the_moment(error: &RedisError) -> bool {
     let codes = codes(error);

@@ -116,8 +116,11 @@ impl Engine {
     /// Writes down what was counted since the last time.
     pub(super) async fn flush_figures(&self) -> Result<(), RedisError> {
         let (redis, keys) = (&self.redis, &self.settings.keys);
-        self.stats.flush(redis, keys).await?;
-        self.execution_metrics.flush(redis, keys, self.settings.profile, Utc::now()).await
+        let stats = self.stats.flush(redis, keys).await;
+        if stats.as_ref().is_err_and(RedisError::is_outage) {
+            return stats;
+        }
+        stats.and(self.execution_metrics.flush(redis, keys, self.settings.profile, Utc::now()).await)
     }
 
     /// Returns a job to its queue, as the next to be drawn, or acknowledges it if it is over. `true` if it went back.

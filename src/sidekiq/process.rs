@@ -164,14 +164,14 @@ impl Process {
 
     async fn last_words(&self) {
         let engine = &self.engine;
-        let result = async {
-            let returned = reconcile::return_all(engine).await?;
-            engine.flush_figures().await?;
-            heartbeat::say_goodbye(engine).await?;
-            engine.lease.end().await?;
-            Ok::<_, RedisError>(returned)
-        };
-        match result.await {
+        let returned = reconcile::return_all(engine).await;
+        if let Err(error) = engine.flush_figures().await {
+            engine.outage.failed("writing the figures", &error);
+        }
+        // Whatever was refused before: nobody is to wait for us.
+        let goodbye = heartbeat::say_goodbye(engine).await;
+        let end = engine.lease.end().await;
+        match returned.and_then(|returned| goodbye.and(end).map(|()| returned)) {
             Ok(returned) => tracing::info!(returned, "stopped"),
             Err(error) => tracing::error!("stopped, but what is in our lists is left to be rescued: {error}"),
         }

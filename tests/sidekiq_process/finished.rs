@@ -33,6 +33,26 @@ async fn a_job_that_was_taken_from_us_while_it_ran_is_not_run_again_when_it_come
 }
 
 #[tokio::test]
+async fn a_job_that_was_rescued_from_us_while_it_ran_is_not_run_again_when_we_fetch_it() {
+    let server = RedisServer::start().await;
+    server.push("a", JOB.as_bytes()).await;
+    let (process, record) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("runs", async || record.started() == 1).await;
+    let lease = format!("reliable-fetcher-heartbeat-{}", process.identity().as_str().replace(':', "-"));
+    server.run::<()>(&["DEL", &lease]).await;
+    let (rescuer, _) = start(&server.redis, settings(1, &[("b", 1)])).await;
+    until("rescued", async || server.run::<usize>(&["LLEN", "queue:a"]).await == 1).await;
+    let rescued = JOB.replace('}', r#","interrupted_count":1}"#);
+    assert_eq!(server.run::<String>(&["LINDEX", "queue:a", "0"]).await, rescued);
+    record.open_gate();
+    until("both have ended", async || record.ended.lock().unwrap().len() == 2).await;
+    process.stop().await;
+    rescuer.stop().await;
+    assert_eq!((record.started(), record.count(Outcome::Interrupted), record.count(Outcome::Repeated)), (1, 1, 1));
+    assert_eq!(server.run::<Vec<String>>(&["KEYS", "*queue:*"]).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_job_that_comes_back_with_its_own_acknowledgement_is_not_run_again() {
     let server = RedisServer::start().await;
     server.push("a", JOB.as_bytes()).await;

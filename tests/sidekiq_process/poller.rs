@@ -84,6 +84,36 @@ async fn members_that_cannot_be_moved_do_not_keep_others_from_it() {
 }
 
 #[tokio::test]
+async fn a_due_job_without_a_queue_goes_to_the_one_that_rubys_client_puts_it_into() {
+    let server = RedisServer::start().await;
+    let nameless = [r#"{"class":"Ruby","args":[1E5],"queue":null}"#, r#"{"class":"Ruby","args":[1E5],"queue":""}"#];
+    let due = nameless.into_iter().chain([r#"{"class":"Ruby","args":[1E5]}"#]).map(str::to_owned);
+    add_due(&server, "schedule", due).await;
+    let (process, _) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("all have moved", async || server.run::<usize>(&["EXISTS", "schedule"]).await == 0).await;
+    process.stop().await;
+    let moved: String = server.run(&["LINDEX", "queue:default", "0"]).await;
+    assert!(moved.starts_with(r#"{"class":"Ruby","args":[1E5],"queue":"default","enqueued_at":"#), "{moved}");
+    assert_eq!(server.run::<Vec<String>>(&["ZRANGE", "dead", "0", "-1"]).await, nameless);
+    assert_eq!(server.run::<Vec<String>>(&["SMEMBERS", "queues"]).await, ["default"]);
+}
+
+#[tokio::test]
+async fn due_jobs_that_find_no_place_stay_and_keep_no_others_from_moving() {
+    let server = RedisServer::start().await;
+    server.run::<()>(&["SET", "dead", "no set"]).await;
+    server.run::<()>(&["SET", "retry", "no set"]).await;
+    let moving = r#"{"class":"Ruby","args":[],"queue":"elsewhere"}"#;
+    add_due(&server, "schedule", ["not json", moving].map(str::to_owned).into_iter()).await;
+    let (process, _) = start(&server.redis, settings(1, &[("a", 1)])).await;
+    until("the other has moved", async || server.run::<usize>(&["LLEN", "queue:elsewhere"]).await == 1).await;
+    assert_eq!(server.run::<Vec<String>>(&["ZRANGE", "schedule", "0", "-1"]).await, ["not json"]);
+    server.run::<()>(&["DEL", "dead"]).await;
+    until("it is buried", async || server.run::<usize>(&["ZCARD", "dead"]).await == 1).await;
+    process.stop().await;
+}
+
+#[tokio::test]
 async fn a_process_whose_poller_is_off_moves_nothing() {
     let server = RedisServer::start().await;
     add_due(&server, "retry", [r#"{"class":"Tested","args":[],"queue":"a"}"#.to_owned()].into_iter()).await;

@@ -29,16 +29,21 @@ const LIFE: Duration = Duration::from_hours(24);
 /// Jobs looked at in one round trip.
 const PAGE: isize = 1000;
 
-/// Takes a job out of a sorted set or a list into the dead set, if it still is where it was.
+/// Takes a job out of a sorted set or a list into the dead set, if it still is where it was. It leaves where it was only
+/// when it has got there: Redis takes nothing back of a script that fails in the middle.
 static BURY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local gone
-         if ARGV[6] == 'set' then gone = redis.call('ZREM', KEYS[1], ARGV[1])
-         else gone = redis.call('LREM', KEYS[1], 1, ARGV[1]) end
-         if gone == 0 then return 0 end
-         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
-         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
+        "local put = redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[2])
+         if type(put) ~= 'number' then return put end
+         local gone
+         if ARGV[6] == 'set' then gone = redis.pcall('ZREM', KEYS[1], ARGV[1])
+         else gone = redis.pcall('LREM', KEYS[1], 1, ARGV[1]) end
+         if gone ~= 1 then
+           if put == 1 then redis.call('ZREM', KEYS[2], ARGV[2]) end
+           return gone
+         end
+         redis.pcall('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+         redis.pcall('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
          return 1",
     )
 });

@@ -69,8 +69,8 @@ impl ExecutionMetrics {
         add(&mut self.classes(), class, &execution);
     }
 
-    /// Adds what was counted to the figures in Redis; keeps it for the next time if that fails. Versions that have no
-    /// such page get nothing.
+    /// Adds what was counted to the figures in Redis; keeps it for the next time if Redis serves nobody now. What
+    /// is refused is gone: the part that was not refused is counted already. Versions that have no such page get nothing.
     pub(in crate::sidekiq) async fn flush(
         &self,
         redis: &Redis,
@@ -87,7 +87,10 @@ impl ExecutionMetrics {
         for (hash, kept) in names.hashes() {
             write_hash(&mut commands, &keys.named(&hash), kept, &classes);
         }
-        redis.pipeline::<()>(&commands).await.inspect_err(|_| {
+        redis.pipeline::<()>(&commands).await.inspect_err(|error| {
+            if !error.is_outage() {
+                return;
+            }
             let mut counted = self.classes();
             for (class, figures) in classes {
                 add(&mut counted, class, &figures);

@@ -26,7 +26,8 @@ impl Stats {
         }
     }
 
-    /// Adds what was counted to the figures in Redis; keeps it for the next time if that fails.
+    /// Adds what was counted to the figures in Redis; keeps it for the next time if Redis serves nobody now. What
+    /// is refused is gone: the part that was not refused is counted already.
     pub(in crate::sidekiq) async fn flush(&self, redis: &Redis, keys: &Keys) -> Result<(), RedisError> {
         let (processed, failed) = (self.processed.swap(0, Ordering::Relaxed), self.failed.swap(0, Ordering::Relaxed));
         // Ruby's 6 writes zeros, too; its readers take a figure that is not there for zero.
@@ -42,9 +43,11 @@ impl Stats {
             commands.cmd("INCRBY").arg(&dated).arg(count).ignore();
             commands.cmd("EXPIRE").arg(dated).arg(KEPT).ignore();
         }
-        redis.pipeline::<()>(&commands).await.inspect_err(|_| {
-            self.processed.fetch_add(processed, Ordering::Relaxed);
-            self.failed.fetch_add(failed, Ordering::Relaxed);
+        redis.pipeline::<()>(&commands).await.inspect_err(|error| {
+            if error.is_outage() {
+                self.processed.fetch_add(processed, Ordering::Relaxed);
+                self.failed.fetch_add(failed, Ordering::Relaxed);
+            }
         })
     }
 }

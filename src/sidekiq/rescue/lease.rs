@@ -3,10 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use redis::RedisResult;
+
 use super::loss;
 use crate::connections::{Redis, RedisError};
 use crate::sidekiq::engine::Engine;
-use crate::sidekiq::outage::PAUSE;
+use crate::sidekiq::outage::{Outage, PAUSE};
 
 /// Without a refresh for so long we count as dead.
 const LIFE: u64 = 60;
@@ -50,12 +52,23 @@ impl Lease {
 
     /// Proves that we live. `false` if Redis did not know us: before [`begin`](Self::begin), or when it has lost its
     /// data since.
-    pub(in crate::sidekiq) async fn refresh(&self) -> Result<bool, RedisError> {
+    pub(in crate::sidekiq) async fn refresh(&self, outage: &Outage) -> Result<bool, RedisError> {
         let sent = Instant::now();
         let mut commands = redis::pipe();
-        commands.cmd("SET").arg(&self.key).arg("1").arg("EX").arg(LIFE).ignore();
+        // A server whose memory is full refuses SET but not EXPIRE: whoever lives must not look dead for that.
+        commands.cmd("EXPIRE").arg(&self.key).arg(LIFE);
         commands.cmd("EXPIRE").arg(&self.presence).arg(PRESENCE);
-        let (known,) = self.redis.pipeline(&commands).await?;
+        commands.cmd("SET").arg(&self.key).arg("1").arg("EX").arg(LIFE);
+        commands.ignore_errors();
+        let (lives, known, written): (RedisResult<bool>, RedisResult<bool>, RedisResult<()>) =
+            self.redis.pipeline(&commands).await?;
+        let refused = |source| self.redis.refused(source);
+        let (lives, known) = (lives.map_err(refused)?, known.map_err(refused)?);
+        match written.map_err(refused) {
+            Ok(()) => outage.worked(),
+            Err(error) if lives => outage.failed("refreshing the lease", &error),
+            Err(error) => return Err(error),
+        }
         *self.refreshed.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
         Ok(known)
     }

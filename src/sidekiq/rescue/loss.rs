@@ -30,8 +30,7 @@ static WRITE_BACK: LazyLock<Script> = LazyLock::new(|| {
 /// back before anything else is believed about them.
 pub(in crate::sidekiq) async fn look(engine: &Engine) -> Result<(), RedisError> {
     let mut was_known = engine.was_known.lock().await;
-    let is_known = engine.lease.refresh().await?;
-    engine.outage.worked();
+    let is_known = engine.lease.refresh(&engine.outage).await?;
     if is_known {
         return Ok(());
     }

@@ -44,7 +44,8 @@ static RESCUE: LazyLock<Script> = LazyLock::new(|| {
              local put
              if ARGV[i + 2] == 'again' then put = redis.pcall('LPUSH', KEYS[2], ARGV[i + 1])
              else put = redis.pcall('ZADD', KEYS[4], ARGV[1], ARGV[i + 1]) end
-             if type(put) == 'number' then done = 1 else redis.call('LPUSH', KEYS[1], ARGV[i]) end
+             if type(put) == 'number' then done = 1
+             elseif type(redis.pcall('LPUSH', KEYS[1], ARGV[i])) ~= 'number' then redis.call('RPUSH', KEYS[1], ARGV[i]) end
            end
            moved[#moved + 1] = done
          end

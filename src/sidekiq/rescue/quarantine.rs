@@ -15,7 +15,7 @@ use crate::sidekiq::keys::Keys;
 use crate::sidekiq::profile::Profile;
 use crate::sidekiq::settings::Settings;
 
-const COUNT: &str = "interrupted_count";
+pub(super) const COUNT: &str = "interrupted_count";
 const LIMIT: &str = "max_retries_after_interruption";
 const ERROR_CLASS: &str = "Sidemirror::WorkerDied";
 
@@ -67,12 +67,14 @@ pub(in crate::sidekiq) fn bounds() -> (f64, f64, i64) {
     (now, now - KEPT.as_secs_f64(), LAST_RANK)
 }
 
-/// Puts a job back into its queue, if it still is set aside.
+/// Puts a job back into its queue, if it still is set aside. It leaves the set only when it has got there.
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+        "if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
          redis.call('SADD', KEYS[2], ARGV[3])
-         redis.call('LPUSH', KEYS[3], ARGV[2])
+         local put = redis.pcall('LPUSH', KEYS[3], ARGV[2])
+         if type(put) ~= 'number' then return put end
+         redis.call('ZREM', KEYS[1], ARGV[1])
          return 1",
     )
 });

@@ -68,7 +68,11 @@ pub(in crate::sidekiq) async fn return_all(engine: &Engine) -> Result<u64, Redis
     for queue in engine.settings.queues() {
         for bytes in list(engine, queue).await? {
             let fetched = Fetched { queue: Arc::clone(queue), bytes, asked: Instant::now() };
-            returned += u64::from(engine.give_back(&fetched).await?);
+            match engine.give_back(&fetched).await {
+                // A queue that takes nothing must not keep the jobs of others here.
+                Err(error) if error.is_refusal() => engine.outage.failed("returning a job", &error),
+                back => returned += u64::from(back?),
+            }
         }
     }
     Ok(returned)

@@ -36,31 +36,34 @@ pub(in crate::sidekiq) enum Settlement {
     Last,
 }
 
-static PUT_OFF: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-         return 1",
-    )
-});
+static PUT_OFF: LazyLock<Script> = LazyLock::new(|| moving("redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[2])", ""));
 
 static DEAD: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
-         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
-         return 1",
+    moving(
+        "redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[2])",
+        "redis.pcall('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+         redis.pcall('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])",
     )
 });
 
-static RETURN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+static RETURN: LazyLock<Script> = LazyLock::new(|| moving("redis.pcall(ARGV[2], KEYS[2], ARGV[1])", ""));
+
+/// A script that takes a job out of the working list and puts it where `put` says, then does the rest. Redis takes
+/// nothing back of a script that fails in the middle, so a job that finds no place (a key of another type, a command
+/// that is not permitted) is put back and the refusal told. Removing comes first nevertheless: a server whose memory is
+/// full lets a script go on that has removed something.
+fn moving(put: &str, rest: &str) -> Script {
+    Script::new(&format!(
         "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-         redis.call(ARGV[2], KEYS[2], ARGV[1])
-         return 1",
-    )
-});
+         local put = {put}
+         if type(put) ~= 'number' then
+           if type(redis.pcall('LPUSH', KEYS[1], ARGV[1])) ~= 'number' then redis.call('RPUSH', KEYS[1], ARGV[1]) end
+           return put
+         end
+         {rest}
+         return 1"
+    ))
+}
 
 /// Moves a job out of our working list. `false` if it no longer lay there.
 pub(in crate::sidekiq) async fn settle(

@@ -18,6 +18,8 @@ use crate::sidekiq::settings::PollerSettings;
 
 /// Members looked at in one round trip.
 const PAGE: usize = 100;
+/// Where Ruby's client puts a job that names no queue.
+const DEFAULT_QUEUE: &str = "default";
 /// The wait when the number of processes cannot be told.
 const BLIND_WAIT: Duration = Duration::from_secs(5);
 /// The longest time without a sign of life.
@@ -43,13 +45,15 @@ static MOVE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Moves one member to the dead set, if it still is where it was.
+/// Moves one member to the dead set, if it still is where it was. It leaves where it was only when it has got there.
 static BURY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
-         redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
-         redis.call('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
+        "if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+         local put = redis.pcall('ZADD', KEYS[2], ARGV[3], ARGV[2])
+         if type(put) ~= 'number' then return put end
+         redis.call('ZREM', KEYS[1], ARGV[1])
+         redis.pcall('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+         redis.pcall('ZREMRANGEBYRANK', KEYS[2], 0, ARGV[5])
          return 1",
     )
 });
@@ -76,21 +80,30 @@ pub(in crate::sidekiq) async fn run(engine: &Engine) {
 pub(in crate::sidekiq) async fn poll(engine: &Engine) -> Result<(), RedisError> {
     processes::clean_up(&engine.redis, &engine.settings.keys).await?;
     for set in ["retry", "schedule"] {
-        let (mut all, mut stuck) = (0, 0);
-        loop {
-            engine.observer.turn("poller");
-            let due = due(engine, set, stuck).await?;
-            let moved = move_page(engine, set, &due).await?;
-            all += moved;
-            // What could not be moved, or was by another process, must not keep what is due after it from moving.
-            stuck += (due.len() as u64).saturating_sub(moved);
-            if due.len() < PAGE || engine.quiet.is_cancelled() {
-                break;
-            }
+        match poll_set(engine, set).await {
+            // A key of another type must not keep what is due in the other set from moving.
+            Err(error) if error.is_refusal() => engine.outage.failed("moving due jobs", &error),
+            polled => polled?,
         }
-        if all > 0 {
-            engine.observer.moved_when_due(set, all);
+    }
+    Ok(())
+}
+
+async fn poll_set(engine: &Engine, set: &'static str) -> Result<(), RedisError> {
+    let (mut all, mut stuck) = (0, 0);
+    loop {
+        engine.observer.turn("poller");
+        let due = due(engine, set, stuck).await?;
+        let moved = move_page(engine, set, &due).await?;
+        all += moved;
+        // What could not be moved, or was by another process, must not keep what is due after it from moving.
+        stuck += (due.len() as u64).saturating_sub(moved);
+        if due.len() < PAGE || engine.quiet.is_cancelled() {
+            break;
         }
+    }
+    if all > 0 {
+        engine.observer.moved_when_due(set, all);
     }
     Ok(())
 }
@@ -113,9 +126,11 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
     let mut movable = 0;
     for member in members {
         let job = Payload::parse(member.clone()).ok();
-        let Some((job, queue)) = job.and_then(|job| job.get::<String>("queue").map(|queue| (job, queue))) else {
-            tracing::warn!(set, "a due member is no job that could be queued: moved to the dead set");
-            gone += bury(engine, set, member).await?;
+        let Some((job, queue)) = job.and_then(|job| queue_of(&job).map(|queue| (job, queue))) else {
+            match bury(engine, set, member).await {
+                Err(error) if error.is_refusal() => engine.outage.failed("burying a due member", &error),
+                buried => gone += buried?,
+            }
             continue;
         };
         let text = enqueued(&job, now.clone());
@@ -130,10 +145,22 @@ async fn move_page(engine: &Engine, set: &'static str, members: &[Bytes]) -> Res
 
 /// The text of a job that comes into its queue now.
 pub(in crate::sidekiq) fn enqueued(job: &Payload, now: Value) -> Bytes {
-    job.edit().set("enqueued_at", now).finish()
+    let edit = job.edit();
+    let edit = if job.raw("queue").is_none() { edit.set("queue", DEFAULT_QUEUE) } else { edit };
+    edit.set("enqueued_at", now).finish()
+}
+
+/// The queue a due job goes into. Ruby's client, which its poller pushes with, knows one for a job that names none; a
+/// name that is null or empty it refuses.
+fn queue_of(job: &Payload) -> Option<String> {
+    if job.raw("queue").is_none() {
+        return Some(DEFAULT_QUEUE.to_owned());
+    }
+    job.get::<String>("queue").filter(|queue| !queue.is_empty())
 }
 
 async fn bury(engine: &Engine, set: &str, member: &Bytes) -> Result<u64, RedisError> {
+    tracing::warn!(set, "a due member is no job that could be queued: it goes to the dead set");
     let bounds = Bounds::now(&engine.settings.dead);
     let mut script = BURY.key(engine.settings.keys.named(set));
     script.key(engine.settings.keys.dead()).arg(&member[..]).arg(&legible(member)[..]);
