@@ -1,14 +1,19 @@
-//! Ruby's own Sidekiq as the oracle: it pushes what we run, runs what we leave to it, and judges what we write.
+//! Ruby's own Sidekiq as the oracle: it pushes what we run, runs what we leave to it, shows what we do, and judges what we
+//! write.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod busy_page;
 mod changes;
+mod cron_tab;
+mod detection;
+mod execution_metrics;
 mod handover;
 mod killed;
 mod mixed_jobs;
 mod odd_payloads;
 mod older_gitlab;
+mod our_commands;
 mod ruby_api;
 mod ruby_pushes;
 mod shared_queue;
