@@ -3,31 +3,14 @@
 use sidemirror::sidekiq::Outcome;
 
 use crate::redis_server::{RedisServer, until};
-use crate::ruby::{self, Sidekiq};
+use crate::rig::ruby::Ruby;
+use crate::ruby::Worker;
 use crate::worker::{settings, start};
-
-#[tokio::test]
-async fn a_thousand_jobs_of_a_living_ruby_process_are_all_run_by_it() {
-    let server = RedisServer::start().await;
-    let ruby = Sidekiq::start(&server, "shared").await;
-    let (process, record) = start(&server.redis, settings(5, &[("shared", 1)])).await;
-    ruby::run(&server, "push_mixed.rb", &["1000", "200"]).await;
-    until("Ruby has run its jobs", async || server.run::<usize>(&["SCARD", "ran_by_ruby"]).await == 1000).await;
-    // Ruby knows our class too, as a forge does, and takes its share.
-    until("ours are done by somebody", async || {
-        record.count(Outcome::Done) + server.run::<usize>(&["SCARD", "ours_ran_by_ruby"]).await == 200
-    })
-    .await;
-    process.stop().await;
-    drop(ruby);
-    assert_eq!(record.count(Outcome::Failed), 0);
-    assert_eq!(server.run::<Vec<String>>(&["SDIFF", "pushed_for_ruby", "ran_by_ruby"]).await, Vec::<String>::new());
-}
 
 #[tokio::test]
 async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
     let server = RedisServer::start().await;
-    let ruby = Sidekiq::start(&server, "shared").await;
+    let ruby = Worker::start(&server, Ruby::Bookworm, "", "shared").await;
     ruby.quiet();
     until("Ruby is quiet", async || {
         let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;

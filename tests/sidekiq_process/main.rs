@@ -23,7 +23,6 @@ mod queue_names;
 mod rails;
 mod redis_server;
 mod rescue;
-mod roots;
 mod round_trip;
 mod ruby;
 mod ruby_json;
@@ -35,6 +34,8 @@ mod spellings;
 mod throughput;
 mod worker;
 
+#[path = "../rig/mod.rs"]
+mod rig;
 #[path = "../../src/sidekiq/job/ruby_texts.rs"]
 mod ruby_texts;
 #[path = "../oracle/untouched.rs"]
