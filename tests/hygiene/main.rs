@@ -5,6 +5,7 @@
 
 mod cancel;
 mod glance;
+mod overdue;
 mod pause;
 mod quarantine;
 #[path = "../rig/mod.rs"]
