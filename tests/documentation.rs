@@ -43,8 +43,8 @@ fn cells(line: &str) -> Option<Vec<&str>> {
     (cells[0] != "Feature" && !cells[0].starts_with("--")).then_some(cells)
 }
 
-/// What is wrong with a test, given as `crate::file::function`: the crate is a folder or file of `tests/`, or `sidemirror`
-/// for tests beside the code; a crate's `main.rs` needs no name.
+/// What is wrong with a test, given as `crate::file::function`: the crate is a folder or file of `tests/`, or
+/// `sidemirror` for tests beside the code; a crate's `main.rs` needs no name.
 fn complaint_about_test(name: &str) -> Option<String> {
     let parts: Vec<&str> = name.split("::").collect();
     let [place @ .., function] = &parts[..] else { return None };
@@ -69,8 +69,8 @@ fn complaint_about_test(name: &str) -> Option<String> {
     }
 }
 
-/// The functions of a source, and whether each is a test by itself. Sources are read as Rust tokens, so a comment does not
-/// count.
+/// The functions of a source, and whether each is a test by itself. Sources are read as Rust tokens, so a comment does
+/// not count.
 fn list_functions(source: TokenStream, functions: &mut Vec<(String, bool)>) {
     let (mut is_test, mut before) = (false, None);
     for token in source {

@@ -1,5 +1,5 @@
-//! What an administrator does to workers and jobs, and what becomes of mirrors then: cancel, pause, status, dump, and the
-//! quarantine of jobs under which workers died.
+//! What an administrator does to workers and jobs, and what becomes of mirrors then: cancel, pause, status, dump, and
+//! the quarantine of jobs under which workers died.
 
 #![cfg(test)]
 

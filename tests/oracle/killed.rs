@@ -1,8 +1,8 @@
 //! Ruby's Sidekiq and we serve the same queue under load, and either is killed in the middle of it.
 //!
 //! What Ruby's own fetch had taken when it was killed is lost: it has the job in its memory only. So the claim is: each
-//! job that Ruby had not taken is run, what we had in hand when we were killed included; where only we are killed, every
-//! single one. And no job is run twice but those that we had in hand then.
+//! job that Ruby had not taken is run, what we had in hand when we were killed included; where only we are killed,
+//! every single one. And no job is run twice but those that we had in hand then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
