@@ -7,16 +7,22 @@ use crate::rig::ruby::Ruby;
 use crate::ruby::Worker;
 use crate::worker::{settings, start};
 
-#[tokio::test]
-async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
-    let server = RedisServer::start().await;
-    let ruby = Worker::start(&server, Ruby::Bookworm, "", "shared").await;
+/// A Ruby process that serves the queue and takes nothing from it.
+async fn quiet_ruby(server: &RedisServer) -> Worker {
+    let ruby = Worker::start(server, Ruby::Bookworm, "", "shared").await;
     ruby.quiet();
     until("Ruby is quiet", async || {
         let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;
         server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
     })
     .await;
+    ruby
+}
+
+#[tokio::test]
+async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
+    let server = RedisServer::start().await;
+    let _ruby = quiet_ruby(&server).await;
     let mut foreign: Vec<&[u8]> = vec![
         br#"{"class":"RubyJob","x":1E5,"args":[]}"#,
         b"{ \"class\":\"RubyJob\",\"a\":\"\xff\" }",
@@ -38,6 +44,31 @@ async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
     assert_eq!(lying, foreign);
     assert_eq!(record.count(Outcome::Foreign), 1, "only the first foreign job is ever drawn");
     assert_eq!(server.run::<usize>(&["EXISTS", "retry", "dead"]).await, 0);
+}
+
+#[tokio::test]
+async fn a_job_of_ours_behind_fifty_foreign_ones_waits_until_there_are_fewer() {
+    let server = RedisServer::start().await;
+    let _ruby = quiet_ruby(&server).await;
+    // The first is drawn and goes behind all others.
+    for _ in 0..51 {
+        server.push("shared", br#"{"class":"RubyJob","args":[]}"#).await;
+    }
+    server.push("shared", br#"{"class":"Tested","args":[]}"#).await;
+    let (process, record) = start(&server.redis, settings(1, &[("shared", 1)])).await;
+    until("it has looked several times", async || looks(&server).await > 3).await;
+    assert_eq!(record.started(), 0);
+    server.run::<()>(&["RPOP", "queue:shared"]).await;
+    until("ours is done", async || record.count(Outcome::Done) == 1).await;
+    process.stop().await;
+    assert_eq!(server.run::<usize>(&["LLEN", "queue:shared"]).await, 50);
+}
+
+/// How often anybody has looked into a list.
+async fn looks(server: &RedisServer) -> u64 {
+    let commands: String = server.run(&["INFO", "commandstats"]).await;
+    let looks = commands.lines().find_map(|line| line.strip_prefix("cmdstat_lrange:calls=")?.split(',').next());
+    looks.map_or(0, |looks| looks.parse().unwrap())
 }
 
 #[tokio::test]
