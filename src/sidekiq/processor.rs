@@ -226,7 +226,8 @@ async fn conclude(
         (settle_at_last(engine, fetched, &settlement).await, fetch::draw_next(engine, capsule).await)
     };
     let outcome = match outcome {
-        Outcome::Foreign | Outcome::Malformed | Outcome::Returned | Outcome::Interrupted => outcome,
+        // Of what is repeated nothing was run; if it is gone, another slot of ours has acknowledged it.
+        Outcome::Foreign | Outcome::Malformed | Outcome::Returned | Outcome::Repeated | Outcome::Interrupted => outcome,
         _ if !lay_there && engine.hard_stop.is_cancelled() => Outcome::Returned,
         _ if !lay_there => Outcome::Interrupted,
         outcome => outcome,
