@@ -305,8 +305,8 @@ impl Scheduler {
         if silent.is_empty() {
             return Ok(());
         }
-        // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the queue
-        // has been waiting for as long: the job may be in it.
+        // While nobody was there to rescue the jobs of dead processes, silence means nothing. Nor does it while the
+        // queue has been waiting for as long: the job may be in it.
         let backlog = TimeDelta::from_std(self.client.latency(&self.queue).await?).unwrap_or(TimeDelta::MAX);
         let long_ago = |moment: Instant| moment.elapsed() > DEAD_RUN.to_std().unwrap_or_default();
         let rescued = long_ago(memory.started) && backlog < DEAD_RUN;

@@ -68,8 +68,8 @@ impl OwnedRun {
         &self.lost
     }
 
-    /// Whether nobody else can own the run yet, as far as our own clock tells. A process that has just woken from a long
-    /// stop sees it here before Redis could tell it.
+    /// Whether nobody else can own the run yet, as far as our own clock tells. A process that has just woken from a
+    /// long stop sees it here before Redis could tell it.
     pub fn is_trusted(&self) -> bool {
         !self.lost.is_cancelled() && self.lease.is_trusted()
     }

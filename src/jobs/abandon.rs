@@ -7,8 +7,8 @@ use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::state::{Event, UnderWay};
 use crate::store::{MirrorStore, StoreError, Transition};
 
-/// Fails what the mirror waits for, and frees its slot, if that is the job of this id: another job's, or a run that goes
-/// on elsewhere, is not meant. `error` is what its owner reads. Tells whether it was so.
+/// Fails what the mirror waits for, and frees its slot, if that is the job of this id: another job's, or a run that
+/// goes on elsewhere, is not meant. `error` is what its owner reads. Tells whether it was so.
 ///
 /// # Errors
 /// When the store does not answer. The slot is then freed by the scheduler, when nobody has used it for long enough.

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_diverged_branch_is_left_alone_and_only_the_default_one_matters() {
-        // In this history odd numbers are nobody's relatives; a local 6 is ahead of upstream's 4, which counts as diverged.
+        // In this history odd numbers are nobody's relatives; a local 6 is ahead of upstream's 4, which counts as
+        // diverged.
         for (local, far, fails) in [("refs/heads/main", 4, true), ("refs/heads/topic", 4, false)] {
             let matcher = BranchFilter::All.matcher().unwrap();
             let rules = PullRules { branches: &matcher, overwrite_diverged: false, default_branch: Some("main") };

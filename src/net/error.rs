@@ -1,5 +1,5 @@
-//! Everything that can go wrong on the way to another machine, in words for the mirror's owner. `docs/messages.md` lists
-//! them.
+//! Everything that can go wrong on the way to another machine, in words for the mirror's owner. `docs/messages.md`
+//! lists them.
 
 use std::error::Error as StdError;
 use std::io;

@@ -117,7 +117,8 @@ impl Keys {
         format!("{}reliable-fetcher-heartbeat-{}", self.prefix, identity.replace(':', "-"))
     }
 
-    /// Says that a process has been here. Nobody else writes or removes it, so that it is only ever gone with all the rest.
+    /// Says that a process has been here. Nobody else writes or removes it, so that it is only ever gone with all the
+    /// rest.
     pub(super) fn presence(&self, identity: &Identity) -> String {
         format!("{}sidemirror:process:{identity}", self.prefix)
     }

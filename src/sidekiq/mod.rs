@@ -8,10 +8,10 @@
 //!
 //! The `processor` looks up its class in the [`Registry`] and lets the code behind it [`Perform`] the [`Job`]. Then it
 //! is settled (`settle`), again in one atomic step that takes it out of the working list: it is over, or `retry`
-//! decides that it comes back later or lies in the set of the `dead`, and `backtrace` what is told of the failure. A job
-//! of Rails' ActiveJob is looked at through its wrapper (`active_job`). The acknowledgement of a job that is over
-//! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes
-//! back, and from then on only our own jobs are picked out of its queue (`shared_queue`).
+//! decides that it comes back later or lies in the set of the `dead`, and `backtrace` what is told of the failure. A
+//! job of Rails' ActiveJob is looked at through its wrapper (`active_job`). The acknowledgement of a job that is over
+//! fetches the next in the same round trip. A class we do not know is somebody else's (`foreign`): the job goes back,
+//! and from then on only our own jobs are picked out of its queue (`shared_queue`).
 //!
 //! For a GitLab, what its own processes do around a job is done by `gitlab`.
 //!
@@ -22,13 +22,13 @@
 //! The `lease` proves that we live. `rescue` returns the jobs of processes whose lease has run out. `reconcile` finds
 //! jobs that reached our list though the reply to the fetch was lost. A stopping [`Process`] returns what it cannot
 //! finish. A job may therefore run twice, but never not at all. One that is over though Redis could not be told is
-//! remembered (`finished`), and not run again here. When Redis comes back without its data (`loss`), the jobs in hand are
-//! written back.
+//! remembered (`finished`), and not run again here. When Redis comes back without its data (`loss`), the jobs in hand
+//! are written back.
 //!
 //! # What somebody may order
 //!
-//! `switches` pause everything or switch a class off, `cancel` calls one job off; every process looks for `orders` twice
-//! a second. A job under which its worker died too often is set aside in the `quarantine`.
+//! `switches` pause everything or switch a class off, `cancel` calls one job off; every process looks for `orders`
+//! twice a second. A job under which its worker died too often is set aside in the `quarantine`.
 //!
 //! # What others see
 //!

@@ -67,8 +67,8 @@ pub trait Observer: Send + Sync {
     /// An execution has ended.
     fn job_finished(&self, _report: &JobReport<'_>) {}
 
-    /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue`, `orders` and `poller` do so every two seconds while Redis
-    /// answers, and at least every half minute while it does not.
+    /// A long-lived loop went round. `fetch`, `heartbeat`, `rescue`, `orders` and `poller` do so every two seconds
+    /// while Redis answers, and at least every half minute while it does not.
     fn turn(&self, _loop_name: &'static str) {}
 
     /// A loop has ended, as `fetch` and `poller` do in a quiet process: it takes no more turns.

@@ -33,8 +33,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// A running process: fetches jobs, runs them and tells the others that it lives.
 ///
 /// Signals of the operating system are the caller's: `TERM` and `INT` mean [`stop`](Self::stop), `TSTP` means
-/// [`quiet`](Self::quiet), `TTIN` [`dump`](Self::dump). Those that come from the dashboard through Redis are dealt with here: quiet is obeyed,
-/// a wish to stop ends [`asked_to_stop`](Self::asked_to_stop).
+/// [`quiet`](Self::quiet), `TTIN` [`dump`](Self::dump). Those that come from the dashboard through Redis are dealt with
+/// here: quiet is obeyed, a wish to stop ends [`asked_to_stop`](Self::asked_to_stop).
 ///
 /// Dropping it without [`stop`](Self::stop) ends it at once; its jobs are then run by whoever rescues them.
 #[must_use]

@@ -158,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn the_beat_is_of_the_profile() {
+        let seconds = |profile: Profile| profile.beat_period().as_secs();
+        assert_eq!([Profile::V6_4, Profile::V6_5, Profile::V7, Profile::V8].map(seconds), [5, 5, 10, 10]);
+    }
+
+    #[test]
     fn only_eight_draws_any_second_of_the_jitter() {
         let whole_rounds = |profile: Profile| (0..1000).all(|_| profile.jitter(2) % 3.0 == 0.0);
         assert!(whole_rounds(Profile::V6_4) && whole_rounds(Profile::V6_5) && whole_rounds(Profile::V7));

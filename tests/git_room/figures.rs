@@ -1,4 +1,5 @@
-//! What things cost. Not run by default: `cargo test --test git_room figures -- --ignored --nocapture --test-threads 1`.
+//! What things cost. Not run by default: `cargo test --test git_room figures -- --ignored --nocapture --test-threads
+//! 1`.
 
 use std::time::{Duration, Instant};
 

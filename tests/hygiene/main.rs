@@ -1,10 +1,11 @@
-//! What an administrator does to workers and jobs, and what becomes of mirrors then: cancel, pause, status, dump, and the
-//! quarantine of jobs under which workers died.
+//! What an administrator does to workers and jobs, and what becomes of mirrors then: cancel, pause, status, dump, and
+//! the quarantine of jobs under which workers died.
 
 #![cfg(test)]
 
 mod cancel;
 mod glance;
+mod overdue;
 mod pause;
 mod quarantine;
 #[path = "../rig/mod.rs"]

@@ -109,7 +109,8 @@ fn by_default_one_diverged_ref_stops_the_whole_push() {
     assert_listed(&error);
     assert_eq!(there.refs(), before);
 
-    // Once the diverged ones are as ours, the others go, too: what we had left there ourselves is still known to be ours.
+    // Once the diverged ones are as ours, the others go, too: what we had left there ourselves is still known to be
+    // ours.
     for row in rows.iter().filter(|row| row.fail == DIVERGED) {
         put(&there, row.name, row.here);
     }

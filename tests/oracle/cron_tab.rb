@@ -1,20 +1,20 @@
-# A forge's Sidekiq that serves no mirrors but pushes the jobs of its cron tab, every minute.
+# Does something with our entry, and says what the cron tab shows then.
+require "sidekiq-cron"
+Sidekiq.logger.level = Logger::WARN
 
-require "sidekiq/cron"
-
-class UpdateMirror
-  include Sidekiq::Worker
-  sidekiq_options queue: "mirrors"
+def find
+  Sidekiq::Cron::Job.find("NAME")
 end
 
-SETTINGS[:cron_poll_interval] = 1
+job = find
+ACT
 
-Sidekiq.configure_server do |config|
-  config.on(:startup) do
-    Sidekiq::Cron::Job.create(name: "of Sidekiq's class", cron: "* * * * *", class: "UpdateMirror", args: [1])
-    # Its class is known to nobody there.
-    Sidekiq::Cron::Job.create(
-      name: "by name", cron: "* * * * *", klass: "RemoteMirror", args: [2], queue: "mirrors", description: "größe"
-    )
-  end
-end
+{
+  "all" => Sidekiq::Cron::Job.all.map { |job|
+    {
+      "name" => job.name, "class" => job.klass, "cron" => job.cron, "status" => job.status, "valid" => job.valid?,
+      "message" => JSON.parse(job.message), "history" => job.jid_history_from_redis,
+      "last_enqueued_ago" => job.last_enqueue_time && Time.now - job.last_enqueue_time
+    }
+  }
+}

@@ -46,7 +46,12 @@ fn jobs_that_we_failed_are_retried_by_ruby(ruby: Ruby) {
     });
     assert!(worker.terminate().success());
 
-    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_that_works.rb"), &["mirrors"], 2);
+    let sidekiq = ruby.start_sidekiq(
+        &redis.url(),
+        concat!(include_str!("keep_bytes.rb"), include_str!("forge_that_works.rb")),
+        &["mirrors"],
+        2,
+    );
     let [by_hand, _, dead] = &jids;
     let buttons = format!(
         "Sidekiq::RetrySet.new.find_job('{by_hand}').retry\nSidekiq::DeadSet.new.find_job('{dead}').retry\nnil"

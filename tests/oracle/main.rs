@@ -1,14 +1,19 @@
-//! Ruby's own Sidekiq as the oracle: it pushes what we run, runs what we leave to it, and judges what we write.
+//! Ruby's own Sidekiq as the oracle: it pushes what we run, runs what we leave to it, shows what we do, and judges what
+//! we write.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test whose servers do not start fails")]
 
 mod busy_page;
 mod changes;
+mod cron_tab;
+mod detection;
+mod execution_metrics;
 mod handover;
 mod killed;
 mod mixed_jobs;
 mod odd_payloads;
 mod older_gitlab;
+mod our_commands;
 mod ruby_api;
 mod ruby_pushes;
 mod shared_queue;
@@ -40,8 +45,8 @@ fn beside(ruby: Ruby, redis: &Redis) -> Installation {
         .mirror("foreign_grace", "0s")
 }
 
-/// Whether nothing of a queue is left to be done: no job waits in it, and we have none in hand. One that is drawn at the
-/// moment of TERM goes back, so an empty queue alone does not tell.
+/// Whether nothing of a queue is left to be done: no job waits in it, and we have none in hand. One that is drawn at
+/// the moment of TERM goes back, so an empty queue alone does not tell.
 fn is_settled(connection: &mut Connection, queue: &str) -> bool {
     // In this order: a job goes from the queue into a working list.
     connection.llen::<_, u64>(queue).unwrap() == 0 && connection.keys::<_, Vec<String>>("working:*").unwrap().is_empty()

@@ -1,4 +1,5 @@
-//! A Ruby of older days, whose Sidekiq lies in a namespace and whose jobs carry GitLab's fields, beside the real worker.
+//! A Ruby of older days, whose Sidekiq lies in a namespace and whose jobs carry GitLab's fields, beside the real
+//! worker.
 
 use serde_json::{Value, json};
 

@@ -1,13 +1,4 @@
-# A forge's own Sidekiq. It runs RailsJob, still has workers for mirrors, and writes down the bytes of each job it takes
-# and which it has run. RailsJobs of a number below 0 wait until the gate is open.
-
-module KeepBytes
-  def process(work)
-    Sidekiq.redis { |redis| redis.rpush("taken", work.job) }
-    super
-  end
-end
-Sidekiq::Processor.prepend(KeepBytes)
+# A forge's own Sidekiq. It runs RailsJob, still has workers for mirrors, and writes down which it has run. RailsJobs of a number below 0 wait until the gate is open.
 
 def ran(list, what)
   Sidekiq.redis { |redis| redis.rpush(list, what) }

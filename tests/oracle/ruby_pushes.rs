@@ -63,7 +63,7 @@ fn a_job_of_sidekiqs_cron_tab_updates_its_mirror() {
     installation.add_mirror("push", 2, "pushed.git", &git.url("far/side.git"), &[]);
     let mut worker = installation.start_worker();
 
-    let sidekiq = RubySidekiq::start(&redis.url(), include_str!("cron_tab.rb"), &["elsewhere"], 1);
+    let sidekiq = RubySidekiq::start(&redis.url(), include_str!("forge_with_cron_tab.rb"), &["elsewhere"], 1);
     // If a minute has just begun, the tab waits for the next.
     wait::until("both jobs to be done", 2 * PATIENCE, || {
         jobs_done(&worker, "UpdateMirror") >= 1.0 && jobs_done(&worker, "RemoteMirror") >= 1.0

@@ -30,7 +30,12 @@ fn a_thousand_jobs_of_a_living_ruby_sidekiq_are_all_run_by_it_and_ours_by_either
     let staged = stage_jobs(ruby, &redis, &mut connection);
     assert_eq!(staged.len(), RUBYS + usize::try_from(OURS).unwrap());
 
-    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("rails_app.rb"), &["shared"], THREADS);
+    let sidekiq = ruby.start_sidekiq(
+        &redis.url(),
+        concat!(include_str!("keep_bytes.rb"), include_str!("rails_app.rb")),
+        &["shared"],
+        THREADS,
+    );
     let installation = beside(ruby, &redis).set("queues", "[[shared, 1]]").set("concurrency", 5);
     let worker = installation.mirror("foreign_grace", GRACE).start_worker();
     feed(&mut connection, THREADS);

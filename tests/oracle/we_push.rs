@@ -116,7 +116,12 @@ fn what_our_client_pushes_is_shown_and_run_by_ruby(ruby: Ruby) {
     for queue in ["queue:bulk", "queue:others"] {
         pushed.extend(connection.lrange::<_, Vec<Vec<u8>>>(queue, 0, -1).unwrap());
     }
-    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_that_tells.rb"), &["ours", "bulk", "others"], 5);
+    let sidekiq = ruby.start_sidekiq(
+        &redis.url(),
+        concat!(include_str!("keep_bytes.rb"), include_str!("forge_that_tells.rb")),
+        &["ours", "bulk", "others"],
+        5,
+    );
     wait::until("all to be run", PATIENCE, || connection.llen::<_, usize>("told").unwrap() == BULK + jobs.len());
     sidekiq.terminate();
 
@@ -152,7 +157,12 @@ fn what_our_client_pushes_for_later_is_run_by_ruby_then(ruby: Ruby) {
     assert_eq!(scheduled.len(), BULK_FOR_LATER + 2);
     assert_eq!(connection.llen::<_, usize>("queue:ours").unwrap(), 1, "what is past goes at once");
 
-    let sidekiq = ruby.start_sidekiq(&redis.url(), include_str!("forge_that_tells.rb"), &["ours"], 5);
+    let sidekiq = ruby.start_sidekiq(
+        &redis.url(),
+        concat!(include_str!("keep_bytes.rb"), include_str!("forge_that_tells.rb")),
+        &["ours"],
+        5,
+    );
     let due = BULK_FOR_LATER + 2;
     wait::until("all that is due to be run", PATIENCE, || connection.llen::<_, usize>("told").unwrap() == due);
     sidekiq.terminate();

@@ -60,6 +60,9 @@ pub enum Ruby {
 }
 
 impl Ruby {
+    /// From the oldest to the newest.
+    pub const ALL: [Self; 3] = [Self::Bookworm, Self::Trixie, Self::Sid];
+
     /// What `mirror.sidekiq` is beside this Sidekiq.
     pub fn profile(self) -> &'static str {
         match self {

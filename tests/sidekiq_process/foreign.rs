@@ -3,37 +3,26 @@
 use sidemirror::sidekiq::Outcome;
 
 use crate::redis_server::{RedisServer, until};
-use crate::ruby::{self, Sidekiq};
+use crate::rig::ruby::Ruby;
+use crate::ruby::Worker;
 use crate::worker::{settings, start};
 
-#[tokio::test]
-async fn a_thousand_jobs_of_a_living_ruby_process_are_all_run_by_it() {
-    let server = RedisServer::start().await;
-    let ruby = Sidekiq::start(&server, "shared").await;
-    let (process, record) = start(&server.redis, settings(5, &[("shared", 1)])).await;
-    ruby::run(&server, "push_mixed.rb", &["1000", "200"]).await;
-    until("Ruby has run its jobs", async || server.run::<usize>(&["SCARD", "ran_by_ruby"]).await == 1000).await;
-    // Ruby knows our class too, as a forge does, and takes its share.
-    until("ours are done by somebody", async || {
-        record.count(Outcome::Done) + server.run::<usize>(&["SCARD", "ours_ran_by_ruby"]).await == 200
-    })
-    .await;
-    process.stop().await;
-    drop(ruby);
-    assert_eq!(record.count(Outcome::Failed), 0);
-    assert_eq!(server.run::<Vec<String>>(&["SDIFF", "pushed_for_ruby", "ran_by_ruby"]).await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
-    let server = RedisServer::start().await;
-    let ruby = Sidekiq::start(&server, "shared").await;
+/// A Ruby process that serves the queue and takes nothing from it.
+async fn quiet_ruby(server: &RedisServer) -> Worker {
+    let ruby = Worker::start(server, Ruby::Bookworm, "", "shared").await;
     ruby.quiet();
     until("Ruby is quiet", async || {
         let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;
         server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
     })
     .await;
+    ruby
+}
+
+#[tokio::test]
+async fn ours_are_picked_out_and_foreign_jobs_stay_byte_for_byte() {
+    let server = RedisServer::start().await;
+    let _ruby = quiet_ruby(&server).await;
     let mut foreign: Vec<&[u8]> = vec![
         br#"{"class":"RubyJob","x":1E5,"args":[]}"#,
         b"{ \"class\":\"RubyJob\",\"a\":\"\xff\" }",
@@ -66,13 +55,7 @@ const BEYOND_US: [&[u8]; 2] = [
 #[tokio::test]
 async fn jobs_of_a_batch_and_encrypted_ones_are_left_to_the_ruby_process_that_serves_the_queue() {
     let server = RedisServer::start().await;
-    let ruby = Sidekiq::start(&server, "shared").await;
-    ruby.quiet();
-    until("Ruby is quiet", async || {
-        let ruby: Vec<String> = server.run(&["SMEMBERS", "processes"]).await;
-        server.run::<String>(&["HGET", &ruby[0], "quiet"]).await == "true"
-    })
-    .await;
+    let _ruby = quiet_ruby(&server).await;
     for payload in BEYOND_US {
         server.push("shared", payload).await;
         server.push("shared", br#"{"class":"Tested","args":[],"bid":null,"encrypt":false}"#).await;
@@ -98,6 +81,31 @@ async fn a_job_of_a_batch_that_nobody_else_can_run_fails_and_says_why() {
     assert!(retry.contains("it belongs to a batch of Sidekiq Pro (bid)"), "{retry}");
     assert!(retry.contains("encrypted by Sidekiq Enterprise (encrypt)"), "{retry}");
     assert_eq!(record.started(), 0);
+}
+
+#[tokio::test]
+async fn a_job_of_ours_behind_fifty_foreign_ones_waits_until_there_are_fewer() {
+    let server = RedisServer::start().await;
+    let _ruby = quiet_ruby(&server).await;
+    // The first is drawn and goes behind all others.
+    for _ in 0..51 {
+        server.push("shared", br#"{"class":"RubyJob","args":[]}"#).await;
+    }
+    server.push("shared", br#"{"class":"Tested","args":[]}"#).await;
+    let (process, record) = start(&server.redis, settings(1, &[("shared", 1)])).await;
+    until("it has looked several times", async || looks(&server).await > 3).await;
+    assert_eq!(record.started(), 0);
+    server.run::<()>(&["RPOP", "queue:shared"]).await;
+    until("ours is done", async || record.count(Outcome::Done) == 1).await;
+    process.stop().await;
+    assert_eq!(server.run::<usize>(&["LLEN", "queue:shared"]).await, 50);
+}
+
+/// How often anybody has looked into a list.
+async fn looks(server: &RedisServer) -> u64 {
+    let commands: String = server.run(&["INFO", "commandstats"]).await;
+    let looks = commands.lines().find_map(|line| line.strip_prefix("cmdstat_lrange:calls=")?.split(',').next());
+    looks.map_or(0, |looks| looks.parse().unwrap())
 }
 
 #[tokio::test]

@@ -25,7 +25,6 @@ mod rails;
 mod redis_server;
 mod refused;
 mod rescue;
-mod roots;
 mod round_trip;
 mod ruby;
 mod ruby_json;
@@ -37,6 +36,8 @@ mod spellings;
 mod throughput;
 mod worker;
 
+#[path = "../rig/mod.rs"]
+mod rig;
 #[path = "../../src/sidekiq/job/ruby_texts.rs"]
 mod ruby_texts;
 #[path = "../oracle/untouched.rs"]

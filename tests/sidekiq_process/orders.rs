@@ -1,9 +1,9 @@
-//! Orders given through Redis: a pause, a class switched off, a job cancelled. And jobs that take too long.
+//! Orders given through Redis: a pause, a class switched off, a job cancelled.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use sidemirror::sidekiq::{Cancellations, Found, Keys, Outcome, Overview, Switches};
+use sidemirror::sidekiq::{Cancellations, Found, Keys, Outcome, Switches};
 
 use crate::redis_server::{RedisServer, until};
 use crate::worker::{settings, start};
@@ -146,27 +146,4 @@ async fn a_job_that_was_cancelled_while_it_was_out_of_sight_does_not_begin() {
     let reason = "Cancelled by an administrator.".to_owned();
     assert_eq!((record.started(), record.abandoned.lock().unwrap()[0].clone()), (0, ("hidden".to_owned(), reason)));
     assert_eq!(server.run::<usize>(&["ZCARD", "dead"]).await, 1);
-}
-
-#[tokio::test]
-async fn a_job_that_takes_longer_than_it_should_is_seen_from_everywhere() {
-    let server = RedisServer::start().await;
-    let (process, record) = start(&server.redis, settings(2, &[("a", 1)])).await;
-    let slow = r#"{"class":"Tested","queue":"a","args":["until told",1500],"jid":"slow"}"#;
-    let patient = r#"{"class":"Tested","queue":"a","args":["until told",900000],"jid":"patient"}"#;
-    server.push("a", slow.as_bytes()).await;
-    server.push("a", patient.as_bytes()).await;
-    until("both run", async || record.started() == 2).await;
-    until("one is overdue", async || record.overdue.load(Ordering::SeqCst) == 1).await;
-    let read = async || Overview::read(&server.redis, &Keys::default()).await.unwrap();
-    until("the next heartbeat tells", async || {
-        read().await.processes.first().is_some_and(|process| process.work.len() == 2)
-    })
-    .await;
-    let overview = read().await;
-    let work = &overview.processes[0].work;
-    let overdue: Vec<&str> = work.iter().filter(|work| work.is_overdue()).map(|work| work.jid.as_str()).collect();
-    assert_eq!((overdue, overview.processes[0].ours), (vec!["slow"], true));
-    assert!(work.iter().all(|work| work.class == "Tested" && work.progress.as_deref() == Some("half way")), "{work:?}");
-    process.stop().await;
 }

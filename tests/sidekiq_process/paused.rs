@@ -1,4 +1,5 @@
-//! Queues that are paused and resumed. No open-source Sidekiq pauses queues; those that do keep their names in `paused`.
+//! Queues that are paused and resumed. No open-source Sidekiq pauses queues; those that do keep their names in
+//! `paused`.
 
 use std::time::{Duration, Instant};
 

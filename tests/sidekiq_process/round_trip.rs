@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use sidemirror::sidekiq::{Identity, Job, JobFailure, NoObserver, NotDone, Payload, Perform, Process, Registry};
 
 use crate::redis_server::{RedisServer, until};
+use crate::rig::ruby::Ruby;
 use crate::samples::{ours, rubys};
 use crate::untouched;
 use crate::worker::settings;
@@ -26,7 +27,7 @@ const ROUNDS: usize = 3;
 #[tokio::test]
 async fn jobs_go_round_through_redis_with_every_unowned_byte_as_it_was() {
     let server = RedisServer::start().await;
-    let bytes = [ours(300), rubys("bookworm", 150), rubys("sid", 150)].concat();
+    let bytes = [ours(300), rubys(Ruby::Bookworm, 150), rubys(Ruby::Sid, 150)].concat();
     let numbered = bytes.into_iter().enumerate().map(|(number, text)| {
         let number = format!(",\"number\":{number},\"retry\":9}}");
         [&text[..text.len() - 1], number.as_bytes()].concat()

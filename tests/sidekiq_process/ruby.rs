@@ -1,54 +1,48 @@
 //! The real Sidekiq: what it pushes we run, what we write it reads.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 use sidemirror::sidekiq::Outcome;
 
 use crate::redis_server::{RedisServer, until};
+use crate::rig::ruby::{Ruby, RubySidekiq};
 use crate::worker::{settings, start};
 
-fn script(name: &str) -> PathBuf {
+/// A Ruby file beside this one.
+pub(crate) fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sidekiq_process").join(name)
 }
 
-/// Runs a script with Sidekiq's client loaded; gives what it prints, which is JSON.
+/// Runs a script with the client and API of the oldest Sidekiq loaded; gives what it prints, which is JSON.
 pub(crate) async fn run(server: &RedisServer, name: &str, arguments: &[&str]) -> Value {
-    let mut command = Command::new("/usr/bin/ruby");
-    command.arg("-rsidekiq").arg("-rsidekiq/api").arg(script(name)).args(arguments).env("REDIS_URL", server.url());
+    let mut command = Ruby::Bookworm.command("ruby", &server.url());
+    command.arg("-rsidekiq").arg("-rsidekiq/api").arg(script(name)).args(arguments);
     let output = tokio::task::spawn_blocking(move || command.stderr(Stdio::inherit()).output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{name}: {}", output.status);
     serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
 }
 
-/// A Ruby Sidekiq process that serves one queue.
-pub(crate) struct Sidekiq(Child);
+/// A Sidekiq process of Ruby's that serves one queue, one job at a time.
+pub(crate) struct Worker(RubySidekiq);
 
-impl Sidekiq {
-    pub(crate) async fn start(server: &RedisServer, queue: &str) -> Self {
-        let child = Command::new("/usr/bin/sidekiq")
-            .args(["-q", queue, "-c", "5", "-t", "2", "-e", "production", "-r"])
-            .arg(script("ruby_worker.rb"))
-            .env("REDIS_URL", server.url())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("ruby-sidekiq is installed");
-        until("Ruby's process is registered", async || server.run::<usize>(&["SCARD", "processes"]).await == 1).await;
-        Self(child)
+impl Worker {
+    /// Starts one with these job classes.
+    pub(crate) async fn start(server: &RedisServer, ruby: Ruby, classes: &'static str, queue: &'static str) -> Self {
+        let url = server.url();
+        Self(tokio::task::spawn_blocking(move || ruby.start_sidekiq(&url, classes, &[queue], 1)).await.unwrap())
     }
 
     /// Asks it to fetch no more.
     pub(crate) fn quiet(&self) {
-        let process = rustix::process::Pid::from_child(&self.0);
+        let process = rustix::process::Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
         rustix::process::kill_process(process, rustix::process::Signal::TSTP).unwrap();
     }
-}
 
-impl Drop for Sidekiq {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    /// Asks it to end, and waits until it has written its figures.
+    pub(crate) async fn stop(self) {
+        tokio::task::spawn_blocking(move || self.0.terminate()).await.unwrap();
     }
 }
 

@@ -8,18 +8,18 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sidemirror::sidekiq::Payload;
 
-use crate::roots;
-use crate::samples::{ours, rubys};
+use crate::rig::ruby::Ruby;
+use crate::samples::{NO_REDIS, ours, rubys};
 
-/// What each of these Rubies says to each of the texts: whether it reads it.
-fn read_by(release: &str, texts: &[Vec<u8>]) -> Vec<bool> {
+/// What a Ruby says to each of the texts: whether it reads it.
+fn read_by(ruby: Ruby, texts: &[Vec<u8>]) -> Vec<bool> {
     let program = r#"
         $stdout.sync = false
         ARGF.each_line do |line|
           text = [line.chomp].pack("H*").force_encoding("UTF-8")
           puts(begin; JSON.parse(text); 1; rescue JSON::ParserError; 0; end)
         end"#;
-    let mut command = roots::command(release);
+    let mut command = ruby.command("ruby", NO_REDIS);
     command.args(["-rjson", "-e", program]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = Vec::new();
@@ -108,8 +108,8 @@ fn spoilt(count: usize) -> Vec<Vec<u8>> {
 #[test]
 fn we_read_what_every_ruby_reads() {
     let texts: Vec<Vec<u8>> =
-        spoilt(20_000).into_iter().chain(rubys("bookworm", 500)).chain(rubys("sid", 500)).collect();
-    let (oldest, newest) = (read_by("bookworm", &texts), read_by("sid", &texts));
+        spoilt(20_000).into_iter().chain(rubys(Ruby::Bookworm, 500)).chain(rubys(Ruby::Sid, 500)).collect();
+    let (oldest, newest) = (read_by(Ruby::Bookworm, &texts), read_by(Ruby::Sid, &texts));
     let mut both = 0;
     for ((text, oldest), newest) in texts.iter().zip(oldest).zip(newest) {
         let ours = Payload::parse(text.clone());

@@ -1,14 +1,14 @@
 //! The rules of retry and death in three versions of the real Sidekiq, and ours for each of them.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use sidemirror::sidekiq::Profile;
 
 use crate::redis_server::{RedisServer, until};
-use crate::roots::{self, Worker};
+use crate::rig::ruby::Ruby;
+use crate::ruby::Worker;
 use crate::worker::{settings, start};
 
 /// The first argument, which says how the job fails, and its options; `NOW-9` stands for a time nine seconds ago.
@@ -107,7 +107,8 @@ fn kind(value: &Value) -> String {
     }
 }
 
-async fn same_as(release: &str, profile: Profile) {
+async fn same_as(ruby: Ruby) {
+    let profile: Profile = ruby.profile().parse().unwrap();
     let (rubys, ours) = (RedisServer::start().await, RedisServer::start().await);
     let jobs = jobs(profile);
     for server in [&rubys, &ours] {
@@ -117,7 +118,7 @@ async fn same_as(release: &str, profile: Profile) {
     }
     let taken = async |server: &RedisServer| server.run::<u32>(&["EXISTS", "queue:a"]).await == 0;
 
-    let worker = Worker::start(&rubys, release, "rules.rb").await;
+    let worker = Worker::start(&rubys, ruby, include_str!("rules.rb"), "a").await;
     until("Ruby has taken all jobs", async || taken(&rubys).await).await;
     worker.stop().await;
 
@@ -127,13 +128,11 @@ async fn same_as(release: &str, profile: Profile) {
     until("we have settled all jobs", async || record.ended.lock().unwrap().len() == jobs.len()).await;
     process.stop().await;
 
-    let read = "puts JSON.generate(Sidekiq::RetrySet.new.map(&:error_backtrace).compact.sort)";
-    let mut reader = roots::ruby(&ours, release);
-    reader.args(["-rsidekiq", "-rsidekiq/api", "-rjson", "-e", read]).stderr(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || reader.output()).await.unwrap().unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let read = "Sidekiq::RetrySet.new.map(&:error_backtrace).compact.sort";
+    let url = ours.url();
+    let told = tokio::task::spawn_blocking(move || ruby.eval(&url, read)).await.unwrap();
     let lines = [vec![], vec!["IOError: boom \u{e9}"], vec!["IOError: boom \u{e9}", "caused by: a cause"]];
-    assert_eq!(printed.lines().last().unwrap_or_default(), json!(lines).to_string(), "the backtraces that we wrote");
+    assert_eq!(told, json!(lines), "the backtraces that we wrote");
 
     let (rubys, ours) = (left(&rubys).await, left(&ours).await);
     for (number, (answer, options)) in CASES.iter().enumerate() {
@@ -147,18 +146,15 @@ async fn same_as(release: &str, profile: Profile) {
 
 #[tokio::test]
 async fn sidekiq_6_and_we_decide_alike_on_a_failure() {
-    let (release, profile) = roots::ALL[0];
-    same_as(release, profile).await;
+    same_as(Ruby::Bookworm).await;
 }
 
 #[tokio::test]
 async fn sidekiq_7_and_we_decide_alike_on_a_failure() {
-    let (release, profile) = roots::ALL[1];
-    same_as(release, profile).await;
+    same_as(Ruby::Trixie).await;
 }
 
 #[tokio::test]
 async fn sidekiq_8_and_we_decide_alike_on_a_failure() {
-    let (release, profile) = roots::ALL[2];
-    same_as(release, profile).await;
+    same_as(Ruby::Sid).await;
 }

@@ -5,8 +5,12 @@ use std::process::Stdio;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use crate::roots::{self, script};
+use crate::rig::ruby::Ruby;
+use crate::ruby::script;
 use crate::ruby_texts;
+
+/// For a Ruby that only looks at texts.
+pub(crate) const NO_REDIS: &str = "redis://nowhere.invalid";
 
 /// So many jobs as our strategy writes them, the same ones each time.
 pub(crate) fn ours(count: usize) -> Vec<Vec<u8>> {
@@ -15,9 +19,9 @@ pub(crate) fn ours(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|_| ruby_texts::job().new_tree(&mut runner).unwrap().current()).collect()
 }
 
-/// So many jobs as the Ruby of a release writes them, the same ones each time.
-pub(crate) fn rubys(release: &str, count: usize) -> Vec<Vec<u8>> {
-    let mut command = roots::command(release);
+/// So many jobs as this Ruby writes them, the same ones each time.
+pub(crate) fn rubys(ruby: Ruby, count: usize) -> Vec<Vec<u8>> {
+    let mut command = ruby.command("ruby", NO_REDIS);
     let output =
         command.arg(script("random_json.rb")).arg(count.to_string()).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success());

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{roots, samples};
+use crate::rig::ruby::Ruby;
+use crate::samples;
 
 #[test]
 fn the_texts_of_our_tests_are_spelt_in_every_way_in_which_ruby_spells() {
     let of = |texts: Vec<Vec<u8>>| texts.iter().flat_map(|text| spellings(text)).collect::<BTreeSet<_>>();
-    let rubys = of(roots::ALL.iter().flat_map(|(release, _)| samples::rubys(release, 2000)).collect());
+    let rubys = of(Ruby::ALL.into_iter().flat_map(|ruby| samples::rubys(ruby, 2000)).collect());
     let ours = of(samples::ours(4000));
     let missing: Vec<_> = rubys.difference(&ours).collect();
     assert!(missing.is_empty(), "Ruby writes what our strategy does not: {missing:?}");

@@ -31,7 +31,6 @@ pub(crate) struct Record {
     gate: watch::Sender<bool>,
     /// Jobs that were given up, and why.
     pub(crate) abandoned: Mutex<Vec<(String, String)>>,
-    pub(crate) overdue: AtomicUsize,
     pub(crate) paused: AtomicBool,
 }
 
@@ -65,10 +64,6 @@ impl Observer for Record {
 
     fn paused(&self, paused: bool) {
         self.paused.store(paused, Ordering::SeqCst);
-    }
-
-    fn running(&self, overdue: usize, _oldest: Duration) {
-        self.overdue.store(overdue, Ordering::SeqCst);
     }
 }
 

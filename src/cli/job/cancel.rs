@@ -14,8 +14,8 @@ use crate::jobs;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::{Cancellations, Found, Job};
 
-/// For so long a running job is waited for. It leaves the network within a second; what it does to its repository at that
-/// moment it finishes.
+/// For so long a running job is waited for. It leaves the network within a second; what it does to its repository at
+/// that moment it finishes.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 

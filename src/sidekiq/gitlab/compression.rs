@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::sidekiq::job::JobFailure;
 use crate::sidekiq::job::payload::Payload;
 
-/// Arguments longer than this, in bytes, are not read. GitLab refuses jobs of more than 5 MB after compression, and nothing
-/// served here has arguments of even a kilobyte: a few bytes must not become gigabytes of memory.
+/// Arguments longer than this, in bytes, are not read. GitLab refuses jobs of more than 5 MB after compression, and
+/// nothing served here has arguments of even a kilobyte: a few bytes must not become gigabytes of memory.
 const LARGEST: u64 = 16 << 20;
 
 /// The arguments of a payload that says that they are compressed; `None` if it does not.

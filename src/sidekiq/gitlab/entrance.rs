@@ -18,8 +18,8 @@ pub(super) enum Entrance {
     Stopping,
 }
 
-/// Notes that the job runs, lets the next one like it be queued if that is the time to, and sees whether it was cancelled:
-/// in one round trip, tried again until Redis answers.
+/// Notes that the job runs, lets the next one like it be queued if that is the time to, and sees whether it was
+/// cancelled: in one round trip, tried again until Redis answers.
 pub(super) async fn pass(engine: &Engine, carried: &Carried, slot: &str) -> Entrance {
     let mut trip = RoundTrip::default();
     let cancelled = trip.add(Place::SharedState, cancellation::question(carried));

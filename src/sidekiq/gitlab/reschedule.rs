@@ -31,7 +31,8 @@ const SPENT: [&str; 16] = [
     "dedup_wal_locations",
 ];
 
-/// Pushes the job with a new id and otherwise as it came, with itself as the caller; `rescheduled_once` says that it is not to happen again.
+/// Pushes the job with a new id and otherwise as it came, with itself as the caller; `rescheduled_once` says that it is
+/// not to happen again.
 pub(super) async fn again(engine: &Engine, job: &Job, carried: &Carried) {
     let jid = client::new_jid();
     let now = engine.settings.profile.timestamp(clock::now());

@@ -57,7 +57,8 @@ impl Job {
         &self.queue
     }
 
-    /// The arguments, as they were before GitLab's client compressed them if it did. Those of an ActiveJob are the ones inside the wrapper; a record of the database is its id.
+    /// The arguments, as they were before GitLab's client compressed them if it did. Those of an ActiveJob are the ones
+    /// inside the wrapper; a record of the database is its id.
     ///
     /// # Errors
     /// A [`JobFailure`] when they are missing or no array.

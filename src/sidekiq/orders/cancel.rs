@@ -1,5 +1,5 @@
-//! One job cancelled by its id, wherever it is: what waits goes to the dead set at once, what runs is told to leave by its
-//! process, which looks for a key of the job's name (`orders`).
+//! One job cancelled by its id, wherever it is: what waits goes to the dead set at once, what runs is told to leave by
+//! its process, which looks for a key of the job's name (`orders`).
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What somebody ordered through Redis, looked for twice a second: a pause, of everything or (in the set that Sidekiq
 //! Pro keeps) of queues; classes switched off; jobs cancelled.
 //!
-//! One round trip asks for all of it, so an order is obeyed within a second, and nothing has to be subscribed to, missed
-//! or kept. While Redis does not answer, the last orders hold.
+//! One round trip asks for all of it, so an order is obeyed within a second, and nothing has to be subscribed to,
+//! missed or kept. While Redis does not answer, the last orders hold.
 
 pub(in crate::sidekiq) mod cancel;
 pub(in crate::sidekiq) mod restore;

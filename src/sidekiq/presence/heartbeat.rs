@@ -52,8 +52,8 @@ pub(in crate::sidekiq) async fn run(engine: &Engine, started_at: f64) {
     }
 }
 
-/// One heartbeat. Tells whether we were not on the list of processes, and gives the signal that somebody left for us, at
-/// most one each time.
+/// One heartbeat. Tells whether we were not on the list of processes, and gives the signal that somebody left for us,
+/// at most one each time.
 async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), RedisError> {
     match engine.flush_figures().await {
         // Figures are no proof of life: others must see us whether these can be written or not.

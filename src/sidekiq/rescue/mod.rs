@@ -31,9 +31,9 @@ const TURN: Duration = Duration::from_secs(2);
 /// Jobs moved by one call: the server does nothing else meanwhile.
 const BATCH: usize = 100;
 
-/// Takes (job, text, `again` or `aside`) triples; tells of each whether it was moved. A job goes behind all others of its
-/// queue, as with Ruby's fetcher: it may be what its worker died of, and the others need not die with it. A queue key of
-/// another type keeps its jobs where they are.
+/// Takes (job, text, `again` or `aside`) triples; tells of each whether it was moved. A job goes behind all others of
+/// its queue, as with Ruby's fetcher: it may be what its worker died of, and the others need not die with it. A queue
+/// key of another type keeps its jobs where they are.
 static RESCUE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local moved = {}
