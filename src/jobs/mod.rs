@@ -20,7 +20,7 @@ pub use remote_mirror::RemoteMirror;
 pub use shortfall::Shortfall;
 pub use update_mirror::UpdateMirror;
 
-use crate::mirror::key::{Direction, MirrorId};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::refs::RefOutcome;
 use crate::mirror::state::RunSummary;
 use crate::sidekiq::Registry;
@@ -46,6 +46,15 @@ pub fn registry<'a>(environment: &Arc<Environment>, classes: impl Iterator<Item 
 fn summary(made: &[RefOutcome]) -> RunSummary {
     let refs_changed = made.iter().filter(|outcome| outcome.change.name.is_mirrored()).count();
     RunSummary { refs_changed: u64::try_from(refs_changed).unwrap_or(u64::MAX) }
+}
+
+/// The mirror a job is for, in a word for the log. Nothing is inflated for a word: who sends the number of a mirror
+/// compressed does not get one.
+fn subject(job: &Job, key: impl FnOnce(MirrorId) -> MirrorKey) -> Option<String> {
+    if job.is_compressed() {
+        return None;
+    }
+    mirror_id(job).ok().map(|id| key(id).to_string())
 }
 
 /// The mirror a job is for: its first argument. Rails may send further ones (when it was scheduled, how often it

@@ -11,7 +11,7 @@ use super::environment::Environment;
 use super::error::RunError;
 use super::run::{MARGIN, Run};
 use super::shortfall::Shortfall;
-use super::{mirror_id, summary};
+use super::{mirror_id, subject, summary};
 use crate::git::{self, GitError, PushMemory, Repository, Sent};
 use crate::mirror::key::MirrorKey;
 use crate::mirror::push_plan::{self, PushRules};
@@ -46,7 +46,7 @@ impl Perform for RemoteMirror {
     }
 
     fn subject(&self, job: &Job) -> Option<String> {
-        mirror_id(job).ok().map(|id| MirrorKey::push(id).to_string())
+        subject(job, MirrorKey::push)
     }
 }
 

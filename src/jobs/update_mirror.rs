@@ -11,7 +11,7 @@ use super::environment::Environment;
 use super::error::RunError;
 use super::run::{MARGIN, Run};
 use super::shortfall::Shortfall;
-use super::{mirror_id, summary};
+use super::{mirror_id, subject, summary};
 use crate::git::{self, Digest, Probe, Repository, Stamp};
 use crate::mirror::key::MirrorKey;
 use crate::mirror::pull_plan::{self, PullRules};
@@ -46,7 +46,7 @@ impl Perform for UpdateMirror {
     }
 
     fn subject(&self, job: &Job) -> Option<String> {
-        mirror_id(job).ok().map(|id| MirrorKey::pull(id).to_string())
+        subject(job, MirrorKey::pull)
     }
 }
 

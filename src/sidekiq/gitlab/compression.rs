@@ -10,16 +10,24 @@ use serde_json::Value;
 use crate::sidekiq::job::JobFailure;
 use crate::sidekiq::job::payload::Payload;
 
-/// Arguments longer than this, in bytes, are not read. GitLab refuses jobs of more than 5 MB after compression, and
-/// nothing served here has arguments of even a kilobyte: a few bytes must not become gigabytes of memory.
-const LARGEST: u64 = 16 << 20;
+/// Arguments longer than this, in bytes, are not read. GitLab refuses jobs of more than 5 MB after compression, and nothing
+/// served here has arguments of even a kilobyte: a few bytes must not become gigabytes of memory.
+const LARGEST: u64 = 1 << 20;
+/// Arguments of more parts than this are not read: one of two bytes may take hundreds when it is read. Within both limits
+/// it takes 3 MiB of memory at most.
+const MOST_PARTS: usize = 10_000;
+
+/// Whether a payload says that its arguments are compressed.
+pub(in crate::sidekiq) fn is_compressed(payload: &Payload) -> bool {
+    payload.raw("compressed").is_some()
+}
 
 /// The arguments of a payload that says that they are compressed; `None` if it does not.
 ///
 /// # Errors
 /// A [`JobFailure`] when they are not one text that inflates to an array of moderate size.
 pub(in crate::sidekiq) fn inflated(payload: &Payload) -> Option<Result<Vec<Value>, JobFailure>> {
-    payload.raw("compressed").map(|_| inflate(payload).map_err(|problem| JobFailure::new("ArgumentError", problem)))
+    is_compressed(payload).then(|| inflate(payload).map_err(|problem| JobFailure::new("ArgumentError", problem)))
 }
 
 fn inflate(payload: &Payload) -> Result<Vec<Value>, String> {
@@ -34,7 +42,25 @@ fn inflate(payload: &Payload) -> Result<Vec<Value>, String> {
     if json.len() as u64 > LARGEST {
         return Err(format!("the compressed arguments inflate to more than {LARGEST} bytes"));
     }
+    if parts(&json) > MOST_PARTS {
+        return Err(format!("the compressed arguments inflate to more than {MOST_PARTS} parts"));
+    }
     serde_json::from_slice(&json).map_err(|_| "the compressed arguments do not hold an array in JSON".to_owned())
+}
+
+/// About as many as there are values, keys and containers in this JSON, told without building them.
+fn parts(json: &[u8]) -> usize {
+    let (mut in_text, mut escaped, mut parts) = (false, false, 0);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b':' | b'[' | b'{' if !in_text => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -86,6 +112,19 @@ mod tests {
             assert_eq!(failure.error_class, "ArgumentError");
             assert!(failure.message.contains("compressed arguments"), "{}", failure.message);
         }
-        assert!(args(&format!("[\"{bomb}\"]")).unwrap().unwrap_err().message.contains("more than 16777216 bytes"));
+        assert!(args(&format!("[\"{bomb}\"]")).unwrap().unwrap_err().message.contains("more than 1048576 bytes"));
+    }
+
+    #[test]
+    fn compressed_arguments_of_very_many_parts_are_a_failure_however_short_they_are() {
+        let many = |part: &str, count: usize| {
+            let json = format!("[{}]", vec![part; count].join(","));
+            args(&format!("[\"{}\"]", packed(json.as_bytes()))).unwrap()
+        };
+        assert_eq!(many("0", MOST_PARTS).unwrap().len(), MOST_PARTS);
+        assert_eq!(many(&format!(r#""{}\"""#, ",".repeat(MOST_PARTS)), 3).unwrap().len(), 3, "a text is one part");
+        for part in ["0", "[]", r#"{"":0}"#, r#""""#] {
+            assert!(many(part, MOST_PARTS + 1).unwrap_err().message.contains("more than 10000 parts"), "{part}");
+        }
     }
 }

@@ -18,7 +18,7 @@ mod round_trip;
 mod settings;
 
 use carried::Carried;
-pub(super) use compression::inflated;
+pub(super) use compression::{inflated, is_compressed};
 pub(super) use context::{inherit, record};
 use entrance::Entrance;
 pub(super) use executing::forget_all;

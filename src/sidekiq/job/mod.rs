@@ -71,6 +71,11 @@ impl Job {
         if is_wrapped(&self.payload) { active_job::arguments(&args) } else { Ok(args) }
     }
 
+    /// Whether GitLab's client compressed the arguments, so that reading them is some work.
+    pub fn is_compressed(&self) -> bool {
+        gitlab::is_compressed(&self.payload)
+    }
+
     /// How often the job has been retried: `None` on the first execution, 0 on the first retry.
     pub fn retry_count(&self) -> Option<u32> {
         self.payload.get("retry_count")
@@ -196,6 +201,12 @@ mod tests {
         assert_eq!(job.args().unwrap(), [serde_json::json!(1), serde_json::json!({"b": 2.0})]);
         assert_eq!(job.retry_count(), Some(3));
         assert!(job.latency().unwrap() > Duration::from_secs(1_000_000_000));
+    }
+
+    #[test]
+    fn a_job_tells_whether_its_arguments_have_to_be_inflated() {
+        let [plain, packed] = ["", r#","compressed":true"#].map(|more| job(&format!(r#"{{"args":[]{more}}}"#)));
+        assert!(!plain.is_compressed() && packed.is_compressed());
     }
 
     #[test]
