@@ -42,8 +42,8 @@ async fn a_job_that_was_rescued_from_us_while_it_ran_is_not_run_again_when_we_fe
     server.run::<()>(&["DEL", &lease]).await;
     let (rescuer, _) = start(&server.redis, settings(1, &[("b", 1)])).await;
     until("rescued", async || server.run::<usize>(&["LLEN", "queue:a"]).await == 1).await;
-    let rescued = JOB.replace('}', r#","interrupted_count":1}"#);
-    assert_eq!(server.run::<String>(&["LINDEX", "queue:a", "0"]).await, rescued);
+    let counted = JOB.replace('}', r#","interrupted_count":1}"#);
+    assert_eq!(server.run::<String>(&["LINDEX", "queue:a", "0"]).await, counted);
     record.open_gate();
     until("both have ended", async || record.ended.lock().unwrap().len() == 2).await;
     process.stop().await;

@@ -58,7 +58,9 @@ impl RoundTrip {
             redis.pipeline::<Vec<Value>>(&pipeline).await
         });
         let all = futures_util::future::try_join_all(trips).await?;
-        servers.iter().for_each(|(redis, _)| answered(engine, &redis.server()));
+        for (redis, _) in &servers {
+            answered(engine, &redis.server());
+        }
         let mut answers = vec![Value::Nil; self.commands.len()];
         for ((_, indices), values) in servers.iter().zip(all) {
             for (index, value) in indices.iter().zip(values) {

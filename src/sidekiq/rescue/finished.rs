@@ -113,7 +113,7 @@ mod tests {
         let (finished, now) = (Finished::default(), Instant::now());
         finished.remember_at(&job(1), now);
         finished.remember_at(&job(2), now);
-        assert!(finished.take_at(&job(1), now + KEPT - Duration::from_secs(1)));
+        assert!(finished.take_at(&job(1), now + KEPT.mul_f64(0.9)));
         assert!(!finished.take_at(&job(2), now + KEPT));
         assert!(!finished.any.load(Ordering::Acquire), "nothing is left");
     }
