@@ -156,6 +156,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let stop_scheduling = stop.child_token();
     if config.mirror.scheduler {
         tasks.spawn(scheduler.run(process.losses(), stop_scheduling.clone()));
+    } else {
+        tasks.spawn(scheduler.run_when_asked(stop_scheduling.clone()));
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
