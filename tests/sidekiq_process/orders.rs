@@ -57,6 +57,8 @@ async fn jobs_of_a_class_that_is_switched_off_wait_in_schedule_in_their_order_an
     assert!((20.0..31.0).contains(&(score - now())), "soon enough, and no busy loop");
 
     assert!(switches(&server).switch_on("Tested").await.unwrap());
+    let before = looks(&server).await;
+    until("it heeds that", async || looks(&server).await > before + 1).await;
     // What half a minute would do.
     for (number, job) in jobs.iter().enumerate() {
         server.run::<()>(&["ZADD", "schedule", &number.to_string(), job]).await;
@@ -67,6 +69,13 @@ async fn jobs_of_a_class_that_is_switched_off_wait_in_schedule_in_their_order_an
     assert_eq!(ended, ["0", "1", "2", "3", "4"]);
     assert_eq!(server.run::<usize>(&["EXISTS", "retry"]).await, 0);
     assert_eq!(server.run::<String>(&["GET", "stat:failed"]).await, "0", "that was no failure");
+}
+
+/// How often the process has looked whether a class is switched off.
+async fn looks(server: &RedisServer) -> u64 {
+    let figures: String = server.run(&["INFO", "commandstats"]).await;
+    let calls = figures.split("cmdstat_hexists:calls=").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
+    calls.unwrap_or(0)
 }
 
 fn now() -> f64 {
