@@ -12,6 +12,7 @@ use crate::connections::RedisError;
 use crate::sidekiq::clock;
 use crate::sidekiq::engine::Engine;
 use crate::sidekiq::fetch::capsule::Capsule;
+use crate::sidekiq::fetch::hands::Held;
 use crate::sidekiq::fetch::queues::QueueSet;
 use crate::sidekiq::rescue::loss;
 
@@ -61,9 +62,11 @@ async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), Red
         flushed => flushed?,
     }
 
+    // Both the list of jobs and their number come from one look.
+    let held = engine.hands.held();
     let mut busy = redis::pipe();
     busy.atomic();
-    write_busy_hash(engine, &mut busy);
+    write_busy_hash(engine, &held, &mut busy);
     engine.redis.pipeline::<()>(&busy).await?;
 
     let sent = Instant::now();
@@ -78,7 +81,7 @@ async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), Red
         .cmd("HMSET")
         .arg(keys.entry(identity))
         .arg(&[("info", info)])
-        .arg(&[("busy", engine.hands.busy()), ("concurrency", engine.settings.concurrency())])
+        .arg(&[("busy", held.len()), ("concurrency", engine.settings.concurrency())])
         .arg(&[("beat", clock::now())])
         .arg(&[("rtt_us", rtt_us), ("rss", resident_kib())])
         .arg(&[("quiet", if engine.quiet.is_cancelled() { "true" } else { "false" })])
@@ -88,10 +91,10 @@ async fn beat(engine: &Engine, info: &str) -> Result<(bool, Option<String>), Red
     engine.redis.pipeline(&entry).await
 }
 
-fn write_busy_hash(engine: &Engine, commands: &mut Pipeline) {
+fn write_busy_hash(engine: &Engine, held: &[Held], commands: &mut Pipeline) {
     let keys = busy_keys(engine);
     commands.cmd("UNLINK").arg(&keys).ignore();
-    for held in engine.hands.held() {
+    for held in held {
         // Readers parse the payload a second time: it is a string here.
         let payload = String::from_utf8_lossy(&held.fetched.bytes);
         let mut work = json!({ "queue": &*held.fetched.queue, "payload": payload, "run_at": clock::whole(held.since) });
