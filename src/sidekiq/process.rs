@@ -41,6 +41,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub struct Process {
     engine: Arc<Engine>,
     fetching: TaskTracker,
+    beating: TaskTracker,
     jobs: TaskTracker,
 }
 
@@ -60,9 +61,11 @@ impl Process {
         lease::ensure(&engine).await?;
         // What is paused stays paused over a restart.
         orders::look(&engine).await?;
-        let process = Self { engine, fetching: TaskTracker::new(), jobs: TaskTracker::new() };
+        let process =
+            Self { engine, fetching: TaskTracker::new(), beating: TaskTracker::new(), jobs: TaskTracker::new() };
         let started_at = clock::now();
-        process.run(move |engine| async move { heartbeat::run(&engine, started_at).await });
+        let engine = Arc::clone(&process.engine);
+        process.beating.spawn(async move { heartbeat::run(&engine, started_at).await });
         process.run(|engine| async move { lease::keep(&engine).await });
         process.run(|engine| async move { reconcile::run(&engine).await });
         process.run(|engine| async move { orders::run(&engine).await });
@@ -138,7 +141,13 @@ impl Process {
         }
         // From here on nothing is fetched or settled, so whatever lies in our lists is nobody's.
         self.engine.ended.cancel();
-        if tokio::time::timeout(LAST_WORDS, self.last_words()).await.is_err() {
+        self.beating.close();
+        let last_words = async {
+            // A beat after the goodbye would put us on the list again.
+            self.beating.wait().await;
+            self.last_words().await;
+        };
+        if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
             tracing::error!("Redis does not answer: what is in our lists is left to be rescued");
         }
     }

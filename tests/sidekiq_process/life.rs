@@ -81,3 +81,19 @@ async fn a_job_does_not_wait_while_slots_are_parked_at_other_queues() {
     assert!(began.elapsed().as_millis() < 1000, "took {:?}", began.elapsed());
     process.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_counted_just_before_a_stop_is_written_once() {
+    let server = RedisServer::start().await;
+    for round in 1..=40 {
+        let (process, record) = start(&server.redis, settings(2, &[("a", 1)])).await;
+        for _ in 0..5 {
+            server.push("a", br#"{"class":"Tested","args":[]}"#).await;
+        }
+        until("done", async || record.count(Outcome::Done) == 5).await;
+        // Being quiet makes it beat at once; the stop comes in the middle of that.
+        process.stop().await;
+        assert_eq!(server.run::<u64>(&["GET", "stat:processed"]).await, 5 * round);
+        assert_eq!(server.run::<usize>(&["SCARD", "processes"]).await, 0);
+    }
+}

@@ -21,10 +21,11 @@ const LIFE: u32 = 60;
 /// The longest time without a sign of life.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Beats until the process has ended: also while it stops, since jobs are still running then.
+/// Beats until the process has ended: also while it stops, since jobs are still running then. A beat that has begun is
+/// not broken off: what it has taken to write down would be lost.
 pub(in crate::sidekiq) async fn run(engine: &Engine, started_at: f64) {
     let info = info(engine, started_at).to_string();
-    loop {
+    while !engine.ended.is_cancelled() {
         if let Err(error) = latency::measure(engine).await {
             engine.outage.failed("measuring the queues", &error);
         }
@@ -46,6 +47,7 @@ pub(in crate::sidekiq) async fn run(engine: &Engine, started_at: f64) {
             engine.observer.turn("heartbeat");
             tokio::select! {
                 () = tokio::time::sleep_until(next.min(tokio::time::Instant::now() + TURN)) => {}
+                () = engine.ended.cancelled() => return,
                 // Whoever asked for it looks whether it shows.
                 () = engine.quiet.cancelled(), if !was_quiet => break,
             }
