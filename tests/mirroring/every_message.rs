@@ -127,9 +127,9 @@ fn of_a_run() -> Vec<String> {
 /// What is written about runs that nobody will end, and where.
 const ABANDONED: [(&str, &str); 5] = [
     ("src/jobs/run.rs", "The mirror was disabled before its run began."),
-    ("src/scheduler.rs", "The run ended without a result: its process died."),
-    ("src/scheduler.rs", "Stuck in scheduled for too long: its job was lost."),
-    ("src/scheduler.rs", "The job could not be put into its queue."),
+    ("src/scheduler/sweep.rs", "The run ended without a result: its process died."),
+    ("src/scheduler/sweep.rs", "Stuck in scheduled for too long: its job was lost."),
+    ("src/scheduler/pass.rs", "The job could not be put into its queue."),
     ("src/sidekiq/rescue/quarantine.rs", "Set aside: the worker died {times} while it was at this job."),
 ];
 
