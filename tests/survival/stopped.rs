@@ -119,13 +119,22 @@ pub(crate) fn jobs_that_were_fetched_just_before_a_long_stop_are_not_run_after_i
         let clients: String = redis::cmd("CLIENT").arg("LIST").query(redis).unwrap();
         clients.matches(" flags=b ").count()
     };
-    wait::until("it to wait at all queues", WORK, || waiting(&mut redis) == QUEUES);
-    sleeper.stop();
-    // Redis gives each job to the connection that waits there, and the answers lie in their sockets.
-    for (queue, job) in queues.iter().zip(world.jobs()) {
-        redis.lpush::<_, _, ()>(format!("queue:{queue}"), job).unwrap();
+    // A wait lasts for two seconds; the stop is to come in the middle of most of them.
+    loop {
+        wait::until("it to wait at all queues", WORK, || waiting(&mut redis) == QUEUES);
+        sleeper.stop();
+        if waiting(&mut redis) == QUEUES {
+            break;
+        }
+        sleeper.cont();
     }
-    wait::until("the jobs to be fetched", WORK, || jobs::in_hand_of(&mut redis, sleeper.id()) == QUEUES);
+    // Redis gives each job to the connection that waits there, and the answers lie in their sockets.
+    let mut push = redis::pipe();
+    for (queue, job) in queues.iter().zip(world.jobs()) {
+        push.lpush(format!("queue:{queue}"), job).ignore();
+    }
+    push.query::<()>(&mut redis).unwrap();
+    wait::until("most jobs to be fetched", WORK, || jobs::in_hand_of(&mut redis, sleeper.id()) > QUEUES / 2);
 
     let other = world.installation.start_worker();
     wait::until("another worker to have run the jobs", LOST, || runs(&other, "changed") == world.mirrors);
