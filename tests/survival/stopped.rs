@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use redis::Commands as _;
-
 use crate::far_side::listings;
 use crate::jobs;
 use crate::rig::repository::Repository;
