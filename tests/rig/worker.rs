@@ -1,5 +1,6 @@
 //! A running worker: the real program, started with the settings of an installation.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::ExitStatus;
@@ -10,6 +11,7 @@ use rustix::process::Signal;
 use super::installation::Installation;
 use super::port;
 use super::process::Process;
+use super::wait;
 
 /// Longer than the program's own shutdown timeout in any test.
 const TERMINATION: Duration = Duration::from_secs(40);
@@ -88,9 +90,17 @@ impl Worker {
         self.process.wait(TERMINATION);
     }
 
-    /// Stops it in the middle of what it does, until [`Worker::cont`].
+    /// Stops it in the middle of what it does, until [`Worker::cont`]. It has stopped when this returns.
     pub fn stop(&self) {
         self.process.signal(Signal::STOP);
+        // Its threads stop one by one.
+        wait::until("all threads to be stopped", Duration::from_secs(10), || {
+            let threads = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+            threads.flatten().all(|thread| {
+                let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+                status.lines().any(|line| line.starts_with("State:\tT"))
+            })
+        });
     }
 
     /// Lets it go on.
