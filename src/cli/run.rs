@@ -21,7 +21,7 @@ use super::{ConfigArgs, administration, environment_variable, profile, redises};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::Libgit2;
+use crate::git::{Libgit2, Limits};
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
@@ -124,6 +124,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         repositories,
         door: door(&config)?,
         engine: Arc::new(Libgit2),
+        limits: Limits::NONE,
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),
     });

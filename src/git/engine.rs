@@ -4,7 +4,7 @@
 //! closure looks at the list, decides, and acts on that same connection. So nothing can move unseen between the look
 //! and the act.
 
-use super::{GitError, Progress, Repository};
+use super::{GitError, Limits, Progress, Repository};
 use crate::mirror::refs::{Advertisement, RefChange, RefOutcome, Refs};
 use crate::net::Session;
 
@@ -23,6 +23,7 @@ pub trait Engine: Send + Sync {
         &self,
         repository: &Repository,
         session: &Session,
+        limits: &Limits,
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError>;
 
@@ -34,6 +35,7 @@ pub trait Engine: Send + Sync {
         &self,
         repository: &Repository,
         session: &Session,
+        limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError>;
 }
@@ -90,10 +92,11 @@ pub fn fetch<T, E: From<GitError>>(
     engine: &dyn Engine,
     repository: &Repository,
     session: &Session,
+    limits: &Limits,
     story: impl FnOnce(&mut dyn Upstream) -> Result<T, E>,
 ) -> Result<T, E> {
     let (mut story, mut told) = (Some(story), None);
-    let connected = engine.fetch(repository, session, &mut |upstream| {
+    let connected = engine.fetch(repository, session, limits, &mut |upstream| {
         told = story.take().map(|story| story(upstream)).or(told.take());
     });
     ending(connected, told)
@@ -107,10 +110,11 @@ pub fn push<T, E: From<GitError>>(
     engine: &dyn Engine,
     repository: &Repository,
     session: &Session,
+    limits: &Limits,
     story: impl FnOnce(&mut dyn FarSide) -> Result<T, E>,
 ) -> Result<T, E> {
     let (mut story, mut told) = (Some(story), None);
-    let connected = engine.push(repository, session, &mut |far| {
+    let connected = engine.push(repository, session, limits, &mut |far| {
         told = story.take().map(|story| story(far)).or(told.take());
     });
     ending(connected, told)

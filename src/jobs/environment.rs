@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Engine, Repositories};
+use crate::git::{Engine, Limits, Repositories};
 use crate::mirror::key::Direction;
 use crate::net::Door;
 use crate::store::MirrorStore;
@@ -26,6 +26,8 @@ pub struct Environment {
     pub door: Door,
     /// What speaks git.
     pub engine: Arc<dyn Engine>,
+    /// What a run may bring into a repository.
+    pub limits: Limits,
     /// How long a run may take.
     pub run_deadline: Duration,
     /// Told how runs end.

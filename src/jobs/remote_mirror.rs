@@ -68,7 +68,7 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         default_branch: default_branch.as_ref().and_then(RefName::as_branch),
     };
 
-    git::push(&*run.environment.engine, &repository, session, |far_side| {
+    git::push(&*run.environment.engine, &repository, session, &run.environment.limits, |far_side| {
         let far = far_side.advertisement().clone();
         let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let remembered = memory.read()?;

@@ -18,7 +18,7 @@ use crate::git::{GitError, Progress, Repository, RepositoryLock};
 use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
-use crate::net::{Credentials, Deadline, RemoteUrl, Session};
+use crate::net::{Access, Allowance, Credentials, Deadline, RemoteUrl, Session};
 use crate::sidekiq::{Job, NotDone};
 use crate::store::{StoreError, Transition};
 
@@ -97,8 +97,9 @@ impl Run {
         let url = RemoteUrl::parse(&self.mirror.settings.url)?;
         let login = self.environment.store.login(&self.mirror).await?;
         let credentials = login.map(|login| Credentials::new(login.user, login.password));
+        let access = Access { credentials, ..Access::default() };
         let deadline = Deadline::after(self.environment.run_deadline);
-        Ok(self.environment.door.session(url, credentials, deadline, self.cancel.clone()))
+        Ok(self.environment.door.session(url, access, Allowance::until(deadline), self.cancel.clone()))
     }
 
     /// Keeps other runs out of the repository. To be called off the runtime.

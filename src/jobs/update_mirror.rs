@@ -61,7 +61,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
     let probe = Probe::new(&repository, "pull")?;
     let default_branch = repository.head()?;
 
-    git::fetch(&*run.environment.engine, &repository, session, |upstream| {
+    git::fetch(&*run.environment.engine, &repository, session, &run.environment.limits, |upstream| {
         let far = mirrored(upstream.advertisement());
         let seen = Seen {
             far: Digest::of_advertisement(&far),

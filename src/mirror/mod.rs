@@ -6,6 +6,7 @@ pub mod capacity;
 pub mod key;
 pub mod pull_plan;
 pub mod push_plan;
+pub mod reach;
 pub mod record;
 pub mod refs;
 pub mod state;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::branches::BranchFilter;
 use super::key::{Direction, MirrorId, MirrorKey};
+use super::reach::{EngineChoice, Reach};
 use super::state::RunState;
 
 /// What a push does about a ref that somebody else moved on the far side.
@@ -59,11 +60,33 @@ pub struct Settings {
     /// Which branches take part; tags always do.
     #[serde(default)]
     pub branches: BranchFilter,
+    /// How the far side is reached.
+    #[serde(default)]
+    pub reach: Reach,
+    /// Which engine moves its objects.
+    #[serde(default)]
+    pub engine: EngineChoice,
     /// What only its direction knows.
     pub rules: Rules,
 }
 
 impl Settings {
+    /// A mirror of `repository` as it is when nothing else is said.
+    pub fn new(direction: Direction, repository: String, url: String) -> Self {
+        Self {
+            enabled: true,
+            repository,
+            url,
+            branches: BranchFilter::All,
+            reach: Reach::default(),
+            engine: EngineChoice::default(),
+            rules: match direction {
+                Direction::Pull => Rules::Pull { overwrite_diverged: false },
+                Direction::Push => Rules::Push { on_divergence: OnDivergence::default() },
+            },
+        }
+    }
+
     /// Scheme, host and port of the far side: what a login is given for.
     pub fn origin(&self) -> &str {
         let host = self.url.find("://").map_or(0, |scheme| scheme + 3);
@@ -109,9 +132,7 @@ mod tests {
             ("http://[::1]:8080/a.git", "http://[::1]:8080"),
             ("https://git.example.com", "https://git.example.com"),
         ] {
-            let rules = Rules::Pull { overwrite_diverged: false };
-            let (repository, url) = (String::new(), url.to_owned());
-            let settings = Settings { enabled: true, repository, url, branches: BranchFilter::All, rules };
+            let settings = Settings::new(Direction::Pull, String::new(), url.to_owned());
             assert_eq!(settings.origin(), origin);
         }
     }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::resolver::GuardedResolver;
-use super::{AddressGuard, Credentials, Deadline, NetError, RemoteUrl, Session};
+use super::{Access, AddressGuard, Allowance, NetError, RemoteUrl, Session};
 
 /// Shorter than the 75 s after which nginx closes an idle connection, longer than a busy host's pauses.
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(50);
@@ -75,16 +75,16 @@ impl Door {
         Ok(Self { client, guard, runtime, connect_timeout, stall_timeout: settings.stall_timeout })
     }
 
-    /// One run's permission to talk to `url`, as `credentials` or, without them, with the login written in the URL.
+    /// One run's permission to talk to `url`. Where `access` has no credentials, those written in the URL are used.
     pub fn session(
         &self,
         url: RemoteUrl,
-        credentials: Option<Credentials>,
-        deadline: Deadline,
+        mut access: Access,
+        allowance: Allowance,
         cancel: CancellationToken,
     ) -> Session {
-        let credentials = credentials.or_else(|| url.credentials().cloned());
-        Session::new(self.clone(), url, credentials, deadline, cancel)
+        access.credentials = access.credentials.or_else(|| url.credentials().cloned());
+        Session::new(self.clone(), url, access, allowance, cancel)
     }
 }
 

@@ -8,6 +8,8 @@
 //! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps the pooled
 //! client, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
 
+mod access;
+mod allowance;
 mod credentials;
 mod deadline;
 mod door;
@@ -17,9 +19,12 @@ mod http;
 mod mask;
 mod outgoing;
 mod resolver;
+mod service;
 mod session;
 mod url;
 
+pub use access::{Access, HttpAccess, Redirects, SshAccess};
+pub use allowance::Allowance;
 pub use credentials::Credentials;
 pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
@@ -28,5 +33,6 @@ pub use guard::{AddressGuard, Forbidden};
 pub use http::Answer;
 pub use mask::mask;
 pub use outgoing::Upload;
+pub use service::Service;
 pub use session::{Session, Traffic};
 pub use url::{RemoteUrl, UrlError};

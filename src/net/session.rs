@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Credentials, Deadline, Door, NetError, RemoteUrl, mask};
+use super::{Access, Allowance, Credentials, Door, NetError, RemoteUrl, mask};
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -21,8 +21,8 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     door: Door,
     url: RemoteUrl,
-    credentials: Option<Credentials>,
-    deadline: Deadline,
+    access: Access,
+    allowance: Allowance,
     cancel: CancellationToken,
     opened: Instant,
     /// When the last byte went either way, in milliseconds after `opened`.
@@ -45,15 +45,15 @@ impl Session {
     pub(super) fn new(
         door: Door,
         url: RemoteUrl,
-        credentials: Option<Credentials>,
-        deadline: Deadline,
+        access: Access,
+        allowance: Allowance,
         cancel: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             door,
             url,
-            credentials,
-            deadline,
+            access,
+            allowance,
             cancel,
             opened: Instant::now(),
             last_byte: AtomicU64::new(0),
@@ -76,7 +76,7 @@ impl Session {
         if self.0.cancel.is_cancelled() {
             return Err(self.failed(NetError::Cancelled));
         }
-        if self.0.deadline.has_passed() {
+        if self.0.allowance.deadline.has_passed() {
             return Err(self.failed(self.deadline_passed()));
         }
         Ok(())
@@ -95,15 +95,25 @@ impl Session {
 
     /// `text` without this session's secrets.
     pub fn mask(&self, text: &str) -> String {
-        mask(text, self.0.credentials.as_ref())
+        mask(text, self.0.access.credentials.as_ref())
     }
 
     pub(super) fn door(&self) -> &Door {
         &self.0.door
     }
 
+    /// What the run brings along for its far side.
+    pub fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// What the run may take.
+    pub fn allowance(&self) -> &Allowance {
+        &self.0.allowance
+    }
+
     pub(super) fn credentials(&self) -> Option<&Credentials> {
-        self.0.credentials.as_ref()
+        self.0.access.credentials.as_ref()
     }
 
     /// Remembers `error` as the session's failure, if it is the first.
@@ -134,7 +144,7 @@ impl Session {
             biased;
             () = self.0.cancel.cancelled() => Err(NetError::Cancelled),
             done = work => done,
-            () = sleep_until(self.0.deadline.at()) => Err(self.deadline_passed()),
+            () = sleep_until(self.0.allowance.deadline.at()) => Err(self.deadline_passed()),
             () = self.stalled() => Err(NetError::Stalled {
                 authority: self.0.url.authority(),
                 limit: self.0.door.stall_timeout,
@@ -159,7 +169,7 @@ impl Session {
     }
 
     fn deadline_passed(&self) -> NetError {
-        NetError::DeadlinePassed { authority: self.0.url.authority(), limit: self.0.deadline.limit() }
+        NetError::DeadlinePassed { authority: self.0.url.authority(), limit: self.0.allowance.deadline.limit() }
     }
 }
 

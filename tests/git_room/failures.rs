@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use sidemirror::net::{Credentials, Deadline, DoorSettings, RemoteUrl};
+use sidemirror::net::{Access, Allowance, Credentials, Deadline, DoorSettings, RemoteUrl};
 use tokio_util::sync::CancellationToken;
 
 use crate::server::PASSWORD;
@@ -36,11 +36,7 @@ fn what_the_server_refuses_is_told_apart() {
     world.served("p.git");
     let port = world.server.port;
     let at = |path: &str| format!("http://127.0.0.1:{port}/{path}");
-    let deadline = Deadline::after(Duration::from_mins(1));
-    let session = |credentials| {
-        let url = RemoteUrl::parse(&at("p.git")).unwrap();
-        world.door.session(url, credentials, deadline, CancellationToken::new())
-    };
+    let session = |credentials| world.session_as(&at("p.git"), credentials, CancellationToken::new());
     let failed = |credentials| list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
     let wrong = failed(Some(Credentials::new("mirror", "wrong")));
     assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password.");
@@ -65,10 +61,13 @@ fn a_push_without_permission_is_denied() {
     let world = World::new();
     let far = world.served("p.git");
     world.git(&far, &["config", "http.receivepack", "false"]);
-    let pushed =
-        sidemirror::git::push(&sidemirror::git::Libgit2, &world.ours("p.git"), &world.session("p.git"), |_| {
-            Ok::<_, sidemirror::git::GitError>(())
-        });
+    let pushed = sidemirror::git::push(
+        &sidemirror::git::Libgit2,
+        &world.ours("p.git"),
+        &world.session("p.git"),
+        &sidemirror::git::Limits::NONE,
+        |_| Ok::<_, sidemirror::git::GitError>(()),
+    );
     assert_eq!(pushed.unwrap_err().to_string(), "HTTP 403: 127.0.0.1 does not let this user do that.");
 }
 
@@ -192,7 +191,7 @@ fn the_run_ends_at_its_deadline() {
     let session = {
         let _inside = world.runtime().enter();
         let deadline = Deadline::after(Duration::from_millis(300));
-        world.door.session(url, None, deadline, CancellationToken::new())
+        world.door.session(url, Access::default(), Allowance::until(deadline), CancellationToken::new())
     };
     let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert_eq!(text, format!("The run took longer than 300ms and was ended while talking to 127.0.0.1:{port}."));
@@ -207,11 +206,17 @@ fn a_download_that_is_cancelled_leaves_nothing() {
     let cancel = CancellationToken::new();
     let url = format!("http://127.0.0.1:{}/p.git", world.server.port);
     let session = world.session_to(&url, cancel.clone());
-    let text = sidemirror::git::fetch(&sidemirror::git::Libgit2, &ours, &session, |upstream| {
-        cancel.cancel();
-        let wanted = upstream.advertisement().refs.clone();
-        upstream.download(&wanted, &sidemirror::git::Progress::default())
-    });
+    let text = sidemirror::git::fetch(
+        &sidemirror::git::Libgit2,
+        &ours,
+        &session,
+        &sidemirror::git::Limits::NONE,
+        |upstream| {
+            cancel.cancel();
+            let wanted = upstream.advertisement().refs.clone();
+            upstream.download(&wanted, &sidemirror::git::Progress::default())
+        },
+    );
     assert_eq!(text.unwrap_err().to_string(), "The run was cancelled.");
     world.assert_sound(&ours);
     assert_eq!(std::fs::read_dir(ours.path().join("objects/pack")).unwrap().count(), 0);

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
-use std::time::Duration;
 
 use sidemirror::git::{Libgit2, Progress, Transfer, fetch};
 use sidemirror::mirror::refs::{Advertisement, Ancestry as _, RefName, Refs};
-use sidemirror::net::{Credentials, Deadline, RemoteUrl};
+use sidemirror::net::Credentials;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{PASSWORD, USER};
@@ -86,7 +85,9 @@ fn only_the_wanted_refs_are_downloaded_and_nothing_twice() {
     let ours = world.ours("p.git");
     let wanted = Refs::from([(RefName::branch("main"), main)]);
     let download = |wanted: &Refs| {
-        fetch(&Libgit2, &ours, &world.session("p.git"), |upstream| upstream.download(wanted, &Progress::default()))
+        fetch(&Libgit2, &ours, &world.session("p.git"), &sidemirror::git::Limits::NONE, |upstream| {
+            upstream.download(wanted, &Progress::default())
+        })
     };
     assert_eq!(download(&wanted).unwrap().objects, 3);
     assert!(world.try_git(ours.path(), &["cat-file", "-e", &other.to_string()], "").is_none());
@@ -190,9 +191,7 @@ fn runs_at_the_same_time_do_not_take_each_others_login() {
                 for round in 0..10 {
                     let right = (number + round) % 2 == 0;
                     let login = Credentials::new(USER, if right { PASSWORD } else { "wrong" });
-                    let deadline = Deadline::after(Duration::from_mins(1));
-                    let url = RemoteUrl::parse(url).unwrap();
-                    let session = world.door.session(url, Some(login), deadline, CancellationToken::new());
+                    let session = world.session_as(url, Some(login), CancellationToken::new());
                     assert_eq!(list(&world.ours("p.git"), &session).is_ok(), right);
                 }
             });

@@ -10,7 +10,7 @@ use crate::world::{World, changes, mirror};
 
 /// Makes the far branches and tags equal to ours, over one connection.
 fn push_all(repository: &Repository, world: &World, far: &str) -> Result<Sent, GitError> {
-    push(&Libgit2, repository, &world.session(far), |side| {
+    push(&Libgit2, repository, &world.session(far), &sidemirror::git::Limits::NONE, |side| {
         let ours = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let plan = changes(&side.advertisement().refs, &ours);
         side.send(&plan)
@@ -58,7 +58,7 @@ fn a_far_ref_that_moves_after_the_listing_is_refused_and_the_others_go() {
     push_all(&ours, &world, "far.git").unwrap();
     let (main, old) = (world.commit(ours.path(), "main", "three"), world.commit(ours.path(), "old", "four"));
     let mut theirs = None;
-    let sent = push(&Libgit2, &ours, &world.session("far.git"), |side| {
+    let sent = push(&Libgit2, &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
         theirs = Some(world.commit(&far, "main", "somebody else's"));
         let plan = changes(&side.advertisement().refs, &ours.read_refs(&[RefName::HEADS])?);
         side.send(&plan.into_iter().filter(|change| change.new.is_some()).collect::<Vec<_>>())
@@ -80,7 +80,7 @@ fn a_plan_made_for_another_listing_is_not_sent() {
     push_all(&ours, &world, "far.git").unwrap();
     let before = world.refs(&far);
     let new = world.commit(ours.path(), "main", "three");
-    let sent = push(&Libgit2, &ours, &world.session("far.git"), |side| {
+    let sent = push(&Libgit2, &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
         side.send(&[RefChange::create(RefName::branch("main"), new)])
     });
     assert_eq!(refused(&sent.unwrap()), [("refs/heads/main", "the remote has changed it meanwhile")]);

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sidemirror::git::{GitError, Libgit2, Progress, Repositories, Repository, Transfer, fetch};
+use sidemirror::git::{GitError, Libgit2, Limits, Progress, Repositories, Repository, Transfer, fetch};
 use sidemirror::mirror::refs::{Advertisement, ObjectId, RefChange, RefName, Refs};
-use sidemirror::net::{Credentials, Deadline, Door, DoorSettings, RemoteUrl, Session};
+use sidemirror::net::{Access, Allowance, Credentials, Deadline, Door, DoorSettings, RemoteUrl, Session};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -48,9 +48,13 @@ impl World {
     }
 
     pub(crate) fn session_to(&self, url: &str, cancel: CancellationToken) -> Session {
-        let credentials = Credentials::new(USER, PASSWORD);
-        let deadline = Deadline::after(Duration::from_mins(1));
-        self.door.session(RemoteUrl::parse(url).unwrap(), Some(credentials), deadline, cancel)
+        self.session_as(url, Some(Credentials::new(USER, PASSWORD)), cancel)
+    }
+
+    pub(crate) fn session_as(&self, url: &str, credentials: Option<Credentials>, cancel: CancellationToken) -> Session {
+        let access = Access { credentials, ..Access::default() };
+        let allowance = Allowance::until(Deadline::after(Duration::from_mins(1)));
+        self.door.session(RemoteUrl::parse(url).unwrap(), access, allowance, cancel)
     }
 
     /// A bare repository on the server, without refs.
@@ -122,12 +126,12 @@ fn named((id, name): (&str, &str)) -> (RefName, ObjectId) {
 
 /// Only the listing.
 pub(crate) fn list(repository: &Repository, session: &Session) -> Result<Advertisement, GitError> {
-    fetch(&Libgit2, repository, session, |upstream| Ok(upstream.advertisement().clone()))
+    fetch(&Libgit2, repository, session, &Limits::NONE, |upstream| Ok(upstream.advertisement().clone()))
 }
 
 /// Fetches every branch and tag, and sets ours to them.
 pub(crate) fn mirror(repository: &Repository, session: &Session) -> Result<Transfer, GitError> {
-    let (far, transfer) = fetch(&Libgit2, repository, session, |upstream| {
+    let (far, transfer) = fetch(&Libgit2, repository, session, &Limits::NONE, |upstream| {
         let far = upstream.advertisement().refs.clone();
         let transfer = upstream.download(&far, &Progress::default())?;
         Ok::<_, GitError>((far, transfer))

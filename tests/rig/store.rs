@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sidemirror::connections::{self, RedisSettings};
-use sidemirror::mirror::branches::BranchFilter;
 use sidemirror::mirror::key::{Direction, MirrorId, MirrorKey};
-use sidemirror::mirror::record::{Mirror, Rules, Settings};
+use sidemirror::mirror::record::{Mirror, Settings};
 use sidemirror::mirror::state::RunState;
 use sidemirror::store::redis::SealingKey;
 use sidemirror::store::{Login, MirrorStore, RedisStore};
@@ -34,13 +33,7 @@ impl Store {
     /// Adds a pull mirror of a repository on the rig's git server, due at this moment.
     pub fn add_pull(&self, id: u64, repository: &str, url: &str, due_at: DateTime<Utc>) {
         let login = Login { user: GitServer::USER.to_owned(), password: GitServer::PASSWORD.into() };
-        let settings = Settings {
-            enabled: true,
-            repository: repository.to_owned(),
-            url: url.to_owned(),
-            branches: BranchFilter::All,
-            rules: Rules::Pull { overwrite_diverged: false },
-        };
+        let settings = Settings::new(Direction::Pull, repository.to_owned(), url.to_owned());
         let mirror = Mirror { id: MirrorId(id), settings, state: RunState::new(Direction::Pull, due_at) };
         assert!(self.runtime.block_on(self.store.add(&mirror, Some(&login))).unwrap());
     }

@@ -10,9 +10,8 @@ use super::login::{LoginArgs, plain_url};
 use super::view::View;
 use super::{DirectionArg, RuleArgs};
 use crate::git::Repositories;
-use crate::mirror::branches::BranchFilter;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
-use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
+use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::RunState;
 
 #[derive(Debug, Args)]
@@ -40,16 +39,7 @@ pub(super) struct AddArgs {
 pub(super) async fn add(administration: &Administration, args: AddArgs) -> anyhow::Result<()> {
     let direction = Direction::from(args.direction);
     Repositories::check_name(&args.repository).context("--repository")?;
-    let mut settings = Settings {
-        enabled: true,
-        repository: args.repository,
-        url: plain_url(&args.url)?,
-        branches: BranchFilter::All,
-        rules: match direction {
-            Direction::Pull => Rules::Pull { overwrite_diverged: false },
-            Direction::Push => Rules::Push { on_divergence: OnDivergence::default() },
-        },
-    };
+    let mut settings = Settings::new(direction, args.repository, plain_url(&args.url)?);
     args.rules.apply(&mut settings)?;
     let key = MirrorKey { direction, id: MirrorId(args.id) };
     let exists = || format!("there is a {direction} mirror {} already; `sidemirror mirror update` changes it", args.id);

@@ -12,7 +12,7 @@ use git2::{Direction, Remote};
 
 pub(super) use subtransport::Subtransport;
 
-use super::{Engine, FarSide, GitError, Repository, Upstream, global};
+use super::{Engine, FarSide, GitError, Limits, Repository, Upstream, global};
 use crate::net::Session;
 
 /// libgit2 behind [`Engine`].
@@ -28,6 +28,7 @@ impl Engine for Libgit2 {
         &self,
         repository: &Repository,
         session: &Session,
+        _limits: &Limits,
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError> {
         global::prepare()?;
@@ -43,6 +44,7 @@ impl Engine for Libgit2 {
         &self,
         repository: &Repository,
         session: &Session,
+        _limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
         global::prepare()?;

@@ -100,9 +100,8 @@ impl std::fmt::Debug for SealingKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mirror::branches::BranchFilter;
-    use crate::mirror::key::MirrorId;
-    use crate::mirror::record::{Rules, Settings};
+    use crate::mirror::key::{Direction, MirrorId};
+    use crate::mirror::record::Settings;
     use crate::mirror::state::RunState;
 
     fn key(byte: u8) -> SealingKey {
@@ -116,13 +115,7 @@ mod tests {
     }
 
     fn mirror(id: u64, url: &str) -> Mirror {
-        let settings = Settings {
-            enabled: true,
-            repository: "g/p.git".into(),
-            url: url.into(),
-            branches: BranchFilter::All,
-            rules: Rules::Pull { overwrite_diverged: false },
-        };
+        let settings = Settings::new(Direction::Pull, "g/p.git".into(), url.into());
         Mirror { id: MirrorId(id), settings, state: RunState::default() }
     }
 
