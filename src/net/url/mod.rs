@@ -29,7 +29,7 @@ const FORGES_USER: &str = "git";
 #[derive(Clone)]
 pub struct RemoteUrl {
     scheme: Scheme,
-    /// As the network knows it; IPv6 in brackets; empty for files.
+    /// As the network knows it; IPv6 in brackets.
     host: String,
     port: u16,
     /// Percent-encoded, with a leading `/`.
@@ -71,15 +71,13 @@ impl RemoteUrl {
     fn assemble(scheme: Scheme, userinfo: Option<&str>, place: &str) -> Result<Self, UrlError> {
         let credentials = userinfo.map(login::decode).transpose()?.flatten();
         let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
-        let (host, port) = match scheme {
-            Scheme::File if matches!(authority, "" | "localhost") => (String::new(), None),
-            Scheme::File => return Err(UrlError::Malformed("a file:// address has no host".to_owned())),
-            _ if authority.contains(['?', '#']) => return Err(UrlError::QueryOrFragment),
-            _ => place::parse(authority)?,
-        };
+        if authority.contains(['?', '#']) {
+            return Err(UrlError::QueryOrFragment);
+        }
+        let (host, port) = place::parse(authority)?;
         let path = checked_path(scheme, path)?;
         let (as_git, credentials) = match scheme {
-            Scheme::Git | Scheme::File if userinfo.is_some() => return Err(UrlError::Loginless(scheme)),
+            Scheme::Git if userinfo.is_some() => return Err(UrlError::Loginless(scheme)),
             Scheme::Ssh => ssh_login(credentials)?,
             _ => (false, credentials),
         };
@@ -109,12 +107,12 @@ impl RemoteUrl {
         }
     }
 
-    /// The host alone, IPv6 in brackets; empty for files.
+    /// The host alone, IPv6 in brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, named or not; 0 for files.
+    /// The port, named or not.
     pub fn port(&self) -> u16 {
         self.port
     }

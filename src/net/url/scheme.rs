@@ -13,12 +13,10 @@ pub enum Scheme {
     Ssh,
     /// Git's own daemon: neither login nor encryption.
     Git,
-    /// A folder of this machine.
-    File,
 }
 
 impl Scheme {
-    const ALL: [Self; 5] = [Self::Http, Self::Https, Self::Ssh, Self::Git, Self::File];
+    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Ssh, Self::Git];
 
     /// The scheme of this name, in any case.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -32,18 +30,16 @@ impl Scheme {
             Self::Https => "https",
             Self::Ssh => "ssh",
             Self::Git => "git",
-            Self::File => "file",
         }
     }
 
-    /// The port that need not be named; 0 for files, which have none.
+    /// The port that need not be named.
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
             Self::Ssh => 22,
             Self::Git => 9418,
-            Self::File => 0,
         }
     }
 
