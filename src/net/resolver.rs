@@ -15,17 +15,19 @@ pub(super) struct GuardedResolver {
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.guard;
-        Box::pin(async move {
-            let host = name.as_str();
-            let unresolved = || NetError::Unresolved { host: host.to_owned() };
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await.map_err(|_| unresolved())?.collect();
-            if found.is_empty() {
-                return Err(unresolved().into());
-            }
-            for address in &found {
-                guard.check(address.ip()).map_err(|kind| NetError::Forbidden { host: host.to_owned(), kind })?;
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        Box::pin(async move { Ok(Box::new(resolve(guard, name.as_str()).await?.into_iter()) as Addrs) })
     }
+}
+
+/// The addresses behind a name, if all of them may be reached. Without a time limit of its own.
+pub(super) async fn resolve(guard: AddressGuard, host: &str) -> Result<Vec<SocketAddr>, NetError> {
+    let unresolved = || NetError::Unresolved { host: host.to_owned() };
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await.map_err(|_| unresolved())?.collect();
+    if found.is_empty() {
+        return Err(unresolved());
+    }
+    for address in &found {
+        guard.check(address.ip()).map_err(|kind| NetError::Forbidden { host: host.to_owned(), kind })?;
+    }
+    Ok(found)
 }
