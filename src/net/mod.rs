@@ -36,4 +36,4 @@ pub use http::{
 pub use mask::mask;
 pub use service::Service;
 pub use session::{Session, Traffic};
-pub use url::{RemoteUrl, UrlError};
+pub use url::{RemoteUrl, Scheme, UrlError};
