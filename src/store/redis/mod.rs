@@ -5,14 +5,17 @@
 //! sidemirror:pull                set    the ids of all pull mirrors
 //! sidemirror:pull:due            zset   ids by the time they are due, in milliseconds; only those to be scheduled
 //! sidemirror:pull:status:failed  set    ids by where they stand
+//! sidemirror:secrets:key         string the id of the key that seals
 //! ```
 //!
 //! The last two are derived from the record and written by the same script that replaces it, so that neither
 //! picking due mirrors nor counting reads the whole table.
 
+pub mod key_in_use;
 mod record;
 mod seal;
 mod sealing_keys;
+mod vault;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +26,7 @@ use redis::{Cmd, Script};
 use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
 use self::sealing_keys::FieldChange;
+pub use self::vault::{Rotation, Unopened, Vault};
 pub use self::sealing_keys::SealingKeys;
 use super::{Counts, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
 use crate::connections::Redis;
