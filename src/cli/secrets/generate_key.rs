@@ -32,7 +32,8 @@ pub(super) fn generate_key(args: &GenerateKeyArgs) -> anyhow::Result<()> {
     let text = Zeroizing::new(BASE64_STANDARD.encode(&*raw) + "\n");
     let key = SealingKey::parse(&text)?;
     let problem = || format!("{} cannot be made", args.file.display());
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).with_context(problem)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).with_context(problem)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(problem)?;
     if args.json {
         output::json(&json!({ "key": key.id(), "file": args.file.display().to_string() }))

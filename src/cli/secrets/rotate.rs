@@ -35,7 +35,8 @@ pub(super) async fn rotate(administration: &Administration, args: &RotateArgs) -
         administration.ready_to_seal().await?;
     }
     let mut progress = Progress { shown: false };
-    let rotation = vault(administration)?.rotate(args.discard_unreadable, &mut |rotation| progress.show(rotation)).await?;
+    let rotation =
+        vault(administration)?.rotate(args.discard_unreadable, &mut |rotation| progress.show(rotation)).await?;
     progress.end();
     report(&rotation, args.json)?;
     if rotation.unreadable > 0 {

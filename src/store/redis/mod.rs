@@ -26,8 +26,8 @@ use redis::{Cmd, Script};
 use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
 use self::sealing_keys::FieldChange;
-pub use self::vault::{Rotation, Unopened, Vault};
 pub use self::sealing_keys::SealingKeys;
+pub use self::vault::{Rotation, Unopened, Vault};
 use super::{Counts, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
@@ -244,9 +244,9 @@ impl MirrorStore for RedisStore {
         Ok(Counts { due, scheduled, started, failed, hard_failed })
     }
 
-    async fn add(&self, mirror: &Mirror, secrets: &Secrets) -> Result<bool, StoreError> {
+    async fn add(&self, mirror: &Mirror, secrets: &SecretsChange) -> Result<bool, StoreError> {
         let nothing = Record { text: Vec::new(), mirror: Mirror { state: RunState::default(), ..mirror.clone() } };
-        let secrets = self.sealed(mirror, &secrets.into())?;
+        let secrets = self.sealed(mirror, secrets)?;
         let replacement = Replacement { old: &nothing, new: mirror.clone(), secrets };
         Ok(self.replace(&[replacement]).await? == [true])
     }
