@@ -22,6 +22,7 @@ mod packed;
 mod probe;
 mod program;
 mod progress;
+mod quarantine;
 mod refs;
 mod repositories;
 mod repository;
