@@ -30,8 +30,8 @@ pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
-    Answer, CertificateProblem, HttpSettings, ProxyChoice, RedirectProblem, RemoteText, Upload, check_headers,
-    check_proxy,
+    Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
+    check_headers, check_proxy,
 };
 pub use mask::mask;
 pub use resolver::Resolver;
