@@ -10,17 +10,22 @@
 
 mod access;
 mod allowance;
+mod connect;
 mod credentials;
+mod daemon;
 mod deadline;
 mod door;
+mod duplex;
 mod error;
 mod guard;
+pub mod host_keys;
 mod http;
 mod mask;
 mod outgoing;
 mod resolver;
 mod service;
 mod session;
+pub mod ssh;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -28,6 +33,7 @@ pub use allowance::Allowance;
 pub use credentials::Credentials;
 pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
+pub use duplex::{Duplex, Incoming, Outgoing};
 pub use error::NetError;
 pub use guard::{AddressGuard, Forbidden};
 pub use http::Answer;

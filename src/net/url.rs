@@ -53,7 +53,7 @@ impl RemoteUrl {
             return Err(UrlError::ControlCharacter);
         }
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
-        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        if !["http", "https", "ssh", "git"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(UrlError::Scheme);
         }
         let (credentials, place) = match rest.rsplit_once('@') {
@@ -83,6 +83,31 @@ impl RemoteUrl {
         }
     }
 
+    /// In small letters.
+    pub fn scheme(&self) -> &str {
+        self.url.scheme()
+    }
+
+    /// The port, written or not.
+    pub fn port(&self) -> u16 {
+        let usual = match self.url.scheme() {
+            "ssh" => Some(22),
+            "git" => Some(9418),
+            _ => self.url.port_or_known_default(),
+        };
+        self.url.port().or(usual).unwrap_or_default()
+    }
+
+    /// The path, decoded once as git does.
+    ///
+    /// # Errors
+    /// [`UrlError::ControlCharacter`], and [`UrlError::Malformed`] for what is no text.
+    pub fn decoded_path(&self) -> Result<String, UrlError> {
+        let path = percent_decode_str(self.url.path()).decode_utf8();
+        let path = path.map_err(|_| UrlError::Malformed("the path is not valid percent-encoded text".to_owned()))?;
+        if path.chars().any(char::is_control) { Err(UrlError::ControlCharacter) } else { Ok(path.into_owned()) }
+    }
+
     /// The host alone, IPv6 in brackets.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
@@ -90,7 +115,7 @@ impl RemoteUrl {
 
     /// `host:port`, the port always named.
     pub fn authority(&self) -> String {
-        format!("{}:{}", self.host(), self.url.port_or_known_default().unwrap_or_default())
+        format!("{}:{}", self.host(), self.port())
     }
 
     /// The host's address, where it is written as one. Every spelling that the network would take (`127.1`,
@@ -174,7 +199,7 @@ mod tests {
     #[test]
     fn other_schemes_controls_and_queries_are_refused() {
         for (text, error) in [
-            ("ssh://git@host/x.git", UrlError::Scheme),
+            ("ftp://host/x.git", UrlError::Scheme),
             ("git@host:x.git", UrlError::Scheme),
             ("file:///etc", UrlError::Scheme),
             ("https://host/x\r\n.git", UrlError::ControlCharacter),
