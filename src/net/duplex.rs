@@ -25,7 +25,7 @@ impl Session {
         let (reader, writer, line) = self.wait(opened)?;
         let line = Arc::new(line);
         Ok(Duplex {
-            incoming: Incoming { session: self.clone(), reader, line: Arc::clone(&line), over: false },
+            incoming: Incoming { session: self.clone(), reader, line: Arc::clone(&line), left: u64::MAX, over: false },
             outgoing: Outgoing { session: self.clone(), writer, line },
         })
     }
@@ -44,6 +44,8 @@ pub struct Incoming {
     session: Session,
     reader: Box<dyn AsyncRead + Send + Unpin>,
     line: Arc<Line>,
+    /// How many more bytes we are ready to take.
+    left: u64,
     over: bool,
 }
 
@@ -57,8 +59,8 @@ pub struct Outgoing {
 /// What keeps a connection open, and what is known about its end.
 #[derive(Default)]
 pub(super) struct Line {
-    /// Closes the connection when it is dropped.
-    pub(super) held: Option<Box<dyn Send + Sync>>,
+    /// Closes the connection when it is dropped, and is there for nothing else.
+    pub(super) _held: Option<Box<dyn Send + Sync>>,
     /// Nothing where the end of the stream says all.
     pub(super) ending: Option<Arc<Ending>>,
 }
@@ -77,6 +79,16 @@ impl Duplex {
     /// The two directions, each for a thread of its own.
     pub fn split(self) -> (Incoming, Outgoing) {
         (self.incoming, self.outgoing)
+    }
+
+    /// Takes no more than `limit` bytes, until it is lifted; reading on ends with [`NetError::TooLarge`].
+    pub fn limit_reading(&mut self, limit: u64) {
+        self.incoming.left = limit;
+    }
+
+    /// Takes any number of bytes again.
+    pub fn lift_limit(&mut self) {
+        self.incoming.left = u64::MAX;
     }
 
     /// Tells the far side that nothing more will come from us.
@@ -103,6 +115,10 @@ impl Incoming {
         })?;
         self.over = read == 0;
         self.session.count_received(read);
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => return Err(self.session.failed(NetError::TooLarge { host: self.session.url().host().to_owned() })),
+        }
         Ok(read)
     }
 }
@@ -123,6 +139,10 @@ impl Outgoing {
     }
 
     fn send(&mut self, data: &[u8]) -> Result<usize, NetError> {
+        // Libraries say good-bye also after a failure; nobody is to wait for that.
+        if let Some(failure) = self.session.failure() {
+            return Err(failure);
+        }
         let Self { session, writer, line } = self;
         let sent = session.wait(async {
             match line.unless_over(writer.write(data)).await {

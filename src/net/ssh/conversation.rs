@@ -66,7 +66,7 @@ pub(super) async fn start(
         told.over.cancel();
     });
     let held = Held { connection: Some(connection), runtime: session.door().runtime.clone() };
-    Ok((Box::new(near), Box::new(writer), Line { held: Some(Box::new(held)), ending: Some(ending) }))
+    Ok((Box::new(near), Box::new(writer), Line { _held: Some(Box::new(held)), ending: Some(ending) }))
 }
 
 /// Sorts what comes from the far side.
