@@ -1,9 +1,9 @@
 //! A TCP connection to a session's far side, for what is not HTTP.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::net::TcpStream as StdTcpStream;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{NetError, RemoteUrl, Session};
@@ -14,7 +14,7 @@ impl Session {
         let limit = self.door().connect_timeout;
         let attempt = async {
             let mut problem = None;
-            for address in self.addresses().await? {
+            for address in self.door().resolver().resolve(self.url().host(), self.url().port()).await? {
                 match TcpStream::connect(address).await {
                     Ok(stream) => {
                         stream.set_nodelay(true).map_err(|error| failed(self.url(), &error))?;
@@ -27,24 +27,6 @@ impl Session {
         };
         let timed_out = |_| NetError::ConnectTimeout { authority: self.url().authority(), limit };
         timeout(limit, attempt).await.map_err(timed_out)?
-    }
-
-    /// Where the host is. An answer that holds one forbidden address is refused whole.
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, NetError> {
-        let url = self.url();
-        let host = url.host().to_owned();
-        let found: Vec<SocketAddr> = match url.literal_address() {
-            Some(address) => vec![SocketAddr::new(address, url.port())],
-            None => {
-                let found = lookup_host((host.as_str(), url.port())).await;
-                found.map_err(|_| NetError::Unresolved { host: host.clone() })?.collect()
-            }
-        };
-        for address in &found {
-            let forbidden = |kind| NetError::Forbidden { host: host.clone(), kind };
-            self.door().guard.check(address.ip()).map_err(forbidden)?;
-        }
-        Ok(found)
     }
 }
 

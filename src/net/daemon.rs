@@ -18,12 +18,10 @@ pub(super) async fn open(session: &Session, service: Service) -> Result<Ends, Ne
 }
 
 /// The first line of the conversation: its length in hexadecimal, the program, the path and the host, with null bytes
-/// between. The path cannot hold one: control characters are refused when it is decoded.
+/// between. The path cannot hold one: an address with a control character is none.
 fn request(session: &Session, service: Service) -> Result<String, NetError> {
     let url = session.url();
-    let path = url.decoded_path().map_err(|error| NetError::Setup(error.to_string()))?;
-    let path = path.strip_prefix('/').filter(|rest| rest.starts_with('~')).unwrap_or(&path);
-    let line = format!("{} {path}\0host={}\0", service.program(), url.authority());
+    let line = format!("{} {}\0host={}\0", service.program(), url.path(), url.authority());
     let length = line.len() + 4;
     if length > 0xfff0 {
         return Err(NetError::Setup("the path is too long".to_owned()));

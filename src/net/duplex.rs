@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::{NetError, Service, Session, daemon, ssh};
+use super::{NetError, Scheme, Service, Session, daemon, ssh};
 
 impl Session {
     /// Connects to the far side and starts `service` there for the session's repository. For the schemes that have one
@@ -18,8 +18,8 @@ impl Session {
     /// [`NetError`], which is also kept as the session's failure.
     pub fn open(&self, service: Service) -> Result<Duplex, NetError> {
         let opened: Pin<Box<dyn Future<Output = _>>> = match self.url().scheme() {
-            "ssh" => Box::pin(ssh::open(self, service)),
-            "git" => Box::pin(daemon::open(self, service)),
+            Scheme::Ssh => Box::pin(ssh::open(self, service)),
+            Scheme::Git => Box::pin(daemon::open(self, service)),
             _ => Box::pin(async { Err(NetError::Setup("this scheme has no connection of its own".to_owned())) }),
         };
         let (reader, writer, line) = self.wait(opened)?;

@@ -53,7 +53,7 @@ impl Session {
 
     pub(super) async fn execute(&self, request: Request) -> Result<Response, NetError> {
         let door = self.door();
-        let sent = door.client.execute(request).await;
+        let sent = door.client(self.url().port()).execute(request).await;
         sent.map_err(|error| NetError::from_client(&error, self.url().authority(), door.connect_timeout))
     }
 
@@ -89,11 +89,8 @@ impl Session {
     }
 
     fn request(&self, method: Method, suffix: &str) -> Result<Request, NetError> {
-        // A host written as an address never reaches the resolver.
-        if let Some(address) = self.url().literal_address() {
-            let forbidden = |kind| NetError::Forbidden { host: self.url().host().to_owned(), kind };
-            self.door().guard.check(address).map_err(forbidden)?;
-        }
+        // A host written as an address never reaches the client's resolver, and no port does.
+        self.door().resolver.check(self.url().host(), self.url().port())?;
         let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
         let url = Url::parse(&self.url().beneath(suffix)).map_err(|error| setup(&error))?;
         let mut request = Request::new(method, url);

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::handshake::{Connection, explained};
 use super::{SshError, SshKey};
-use crate::net::{NetError, Session};
+use crate::net::{Credentials, NetError, Session};
 
 /// Whom git servers expect where nobody is named.
 const USUAL_USER: &str = "git";
@@ -23,10 +23,8 @@ const LONGEST_PROMPT: usize = 80;
 
 /// As whom the session logs in.
 pub(super) fn user(session: &Session) -> &str {
-    match session.access().credentials.as_ref().map(crate::net::Credentials::user) {
-        Some("") | None => USUAL_USER,
-        Some(user) => user,
-    }
+    let given = session.access().credentials.as_ref().map(Credentials::user).filter(|user| !user.is_empty());
+    given.or(session.url().user()).unwrap_or(USUAL_USER)
 }
 
 /// Logs in.
@@ -35,7 +33,7 @@ pub(super) async fn login(session: &Session, connection: &mut Connection) -> Res
         Some(text) => Some(SshKey::read(text, session.access().ssh.passphrase.as_ref())?),
         None => None,
     };
-    let password = session.access().credentials.as_ref().map(crate::net::Credentials::password);
+    let password = session.access().credentials.as_ref().map(Credentials::password);
     let password = password.filter(|password| !password.expose_secret().is_empty());
     Login { session, connection, key, password }.run().await
 }

@@ -20,7 +20,7 @@ pub use key::{KeyType, SshKey};
 
 /// Connects, trusts, logs in, and starts the program that serves us.
 pub(super) async fn open(session: &Session, service: Service) -> Result<Ends, NetError> {
-    let command = command::command(session.url(), service)?;
+    let command = command::command(session.url(), service);
     let mut connection = hosts::connect(session).await?;
     login::login(session, &mut connection).await?;
     conversation::start(session, connection, service, command).await
