@@ -2,9 +2,11 @@
 
 mod administration;
 mod doctor;
+mod door;
 mod enqueue;
 mod job;
 mod mirror;
+mod named_file;
 mod output;
 mod pause;
 mod profile;

@@ -30,8 +30,8 @@ pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use guard::{AddressGuard, Forbidden};
 pub use http::{
-    Answer, CertificateProblem, HttpSettings, ProxyChoice, RedirectProblem, RemoteText, Upload, check_headers,
-    check_proxy,
+    Answer, CertificateProblem, HttpSettings, ProxyChoice, RedirectProblem, RemoteText, Upload, check_authorities,
+    check_headers, check_proxy,
 };
 pub use mask::mask;
 pub use service::Service;

@@ -35,7 +35,7 @@ pub enum CertificateProblem {
         at: SystemTime,
     },
     /// Its time has not come.
-    #[error("its certificate is not valid before {}; is the clock right, here and there?", date(*from))]
+    #[error("its certificate is not valid before {}; look at the clocks of both machines", date(*from))]
     NotYetValid {
         /// The beginning of its validity.
         from: SystemTime,

@@ -33,20 +33,26 @@ pub enum RedirectProblem {
     WithData,
 }
 
-/// Where `location` leads from the last of `path`, which asked for `suffix` under some repository.
-pub(super) fn next(path: &[Url], location: &str, suffix: &str, rule: Redirects) -> Result<Url, RedirectProblem> {
-    let from = path.last().ok_or(RedirectProblem::NotTheList)?;
-    let mut to = from.join(location).map_err(|_| RedirectProblem::NotTheList)?;
+/// Where `location` leads from `here`, to which we came from all that was `before`; what is asked for is `suffix` under
+/// some repository.
+pub(super) fn next(
+    here: &Url,
+    before: &[Url],
+    location: &str,
+    suffix: &str,
+    rule: Redirects,
+) -> Result<Url, RedirectProblem> {
+    let mut to = here.join(location).map_err(|_| RedirectProblem::NotTheList)?;
     to.set_fragment(None);
     // Whose login it is we do not know; the mirror's is another. This fails where there can be none.
     let _ = to.set_username("").and_then(|()| to.set_password(None));
     match () {
         () if !matches!(to.scheme(), "http" | "https") => Err(RedirectProblem::NotTheList),
-        () if from.scheme() == "https" && to.scheme() == "http" => Err(RedirectProblem::Downgrade),
-        () if rule == Redirects::SameOrigin && to.origin() != from.origin() => Err(RedirectProblem::OtherServer),
+        () if here.scheme() == "https" && to.scheme() == "http" => Err(RedirectProblem::Downgrade),
+        () if rule == Redirects::SameOrigin && to.origin() != here.origin() => Err(RedirectProblem::OtherServer),
         () if !to.as_str().ends_with(suffix) => Err(RedirectProblem::NotTheList),
-        () if path.contains(&to) => Err(RedirectProblem::Circle),
-        () if path.len() > MOST_HOPS => Err(RedirectProblem::TooMany),
+        () if before.contains(&to) || *here == to => Err(RedirectProblem::Circle),
+        () if before.len() >= MOST_HOPS => Err(RedirectProblem::TooMany),
         () => Ok(to),
     }
 }
@@ -58,8 +64,8 @@ mod tests {
     const SUFFIX: &str = "/info/refs?service=git-upload-pack";
 
     fn step(from: &str, location: &str, rule: Redirects) -> Result<String, RedirectProblem> {
-        let path = [Url::parse(&format!("{from}{SUFFIX}")).unwrap()];
-        next(&path, &format!("{location}{SUFFIX}"), SUFFIX, rule).map(|url| url.as_str().replace(SUFFIX, ""))
+        let here = Url::parse(&format!("{from}{SUFFIX}")).unwrap();
+        next(&here, &[], &format!("{location}{SUFFIX}"), SUFFIX, rule).map(|url| url.as_str().replace(SUFFIX, ""))
     }
 
     #[test]
@@ -82,7 +88,7 @@ mod tests {
         ] {
             assert_eq!(step(from, location, rule), to.map(str::to_owned), "{from} {location}");
         }
-        let path = [Url::parse(&format!("http://a/x{SUFFIX}")).unwrap()];
-        assert_eq!(next(&path, "/login", SUFFIX, Follow), Err(NotTheList));
+        let here = Url::parse(&format!("http://a/x{SUFFIX}")).unwrap();
+        assert_eq!(next(&here, &[], "/login", SUFFIX, Follow), Err(NotTheList));
     }
 }
