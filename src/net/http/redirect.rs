@@ -50,11 +50,17 @@ pub(super) fn next(
         () if !matches!(to.scheme(), "http" | "https") => Err(RedirectProblem::NotTheList),
         () if here.scheme() == "https" && to.scheme() == "http" => Err(RedirectProblem::Downgrade),
         () if rule == Redirects::SameOrigin && to.origin() != here.origin() => Err(RedirectProblem::OtherServer),
-        () if !to.as_str().ends_with(suffix) => Err(RedirectProblem::NotTheList),
+        () if !is_at(&to, suffix) => Err(RedirectProblem::NotTheList),
         () if before.contains(&to) || *here == to => Err(RedirectProblem::Circle),
         () if before.len() >= MOST_HOPS => Err(RedirectProblem::TooMany),
         () => Ok(to),
     }
+}
+
+/// Whether `url` ends in this path and query.
+fn is_at(url: &Url, suffix: &str) -> bool {
+    let (path, query) = suffix.split_once('?').map_or((suffix, None), |(path, query)| (path, Some(query)));
+    url.path().ends_with(path) && url.query() == query
 }
 
 #[cfg(test)]
@@ -83,6 +89,7 @@ mod tests {
             ("https://a/x", "http://a/x", Follow, Err(Downgrade)),
             ("https://a/x", "ftp://a/x", Follow, Err(NotTheList)),
             ("https://a/x", "file:///x", Follow, Err(NotTheList)),
+            ("https://a/x", "https://a/login?to=", Follow, Err(NotTheList)),
             ("https://a/x", "https://a/x", Follow, Err(Circle)),
             ("http://a/x", "http://0x7f.1/x", Follow, Ok("http://127.0.0.1/x")),
         ] {
