@@ -14,7 +14,6 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub use error::UrlError;
-pub(super) use place::host_name;
 pub use scheme::Scheme;
 
 use super::Credentials;
