@@ -207,6 +207,10 @@ fn cron_tab(config: &Config, redis: &Redis) -> CronTab {
 fn door(config: &Config) -> anyhow::Result<Door> {
     Ok(Door::new(DoorSettings {
         allow_local_network: config.mirror.allow_local_network,
+        allow: config.mirror.network.allow.clone(),
+        deny: config.mirror.network.deny.clone(),
+        only_allowed: config.mirror.network.only_allowed,
+        nameservers: config.mirror.network.nameservers.clone(),
         connect_timeout: config.mirror.connect_timeout,
         stall_timeout: config.mirror.stall_timeout,
         ..DoorSettings::default()

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod gitlab;
 mod mirroring;
+mod network;
 mod queues;
 mod redis;
 mod section;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
+pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 
