@@ -5,8 +5,8 @@
 //! with a [`NetError`] whose text is fit for the mirror's owner and holds no secret.
 //!
 //! The way in: [`RemoteUrl`] says where to (`url`), [`Credentials`] as whom (`credentials`), the address guard
-//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps the pooled
-//! client, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
+//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps what all runs
+//! share, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
 
 mod access;
 mod allowance;
@@ -17,7 +17,6 @@ mod error;
 mod guard;
 mod http;
 mod mask;
-mod outgoing;
 mod resolver;
 mod service;
 mod session;
@@ -30,9 +29,11 @@ pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
-pub use http::Answer;
+pub use http::{
+    Answer, CertificateProblem, HttpSettings, ProxyChoice, RedirectProblem, RemoteText, Upload, check_headers,
+    check_proxy,
+};
 pub use mask::mask;
-pub use outgoing::Upload;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
