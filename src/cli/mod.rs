@@ -3,6 +3,7 @@
 mod administration;
 mod doctor;
 mod enqueue;
+mod internal;
 mod job;
 mod mirror;
 mod output;
@@ -68,6 +69,8 @@ enum Command {
     Secrets(secrets::SecretsArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    #[command(hide = true)]
+    Internal(internal::InternalArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Some(Command::Secrets(args)) => secrets::run(args),
         Some(Command::Pause(args)) => pause::pause(&args),
         Some(Command::Resume(args)) => pause::resume(&args),
+        Some(Command::Internal(args)) => internal::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,9 @@ use crate::net::{NetError, Redirects, Session};
 /// What is asked first of a repository, and the only request whose redirects may be followed.
 const LISTING: &str = "/info/refs";
 
+/// The version of git's protocol that is asked for.
+pub(super) const GIT_PROTOCOL: &str = "git-protocol";
+
 /// A server that asks for a pause is given one within the run if it is no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -25,17 +28,26 @@ impl Session {
     /// # Errors
     /// [`NetError`], which is also kept as the session's failure.
     pub fn get(&self, suffix: &str, content_type: &str) -> Result<Answer, NetError> {
-        let asked = async {
-            match self.within(self.list(suffix, content_type)).await {
-                Err(error) => {
-                    let Some(pause) = self.worth_waiting(&error) else { return Err(error) };
-                    self.pause(pause).await?;
-                    self.within(self.list(suffix, content_type)).await
-                }
-                answered => answered,
-            }
-        };
+        let asked = self.patiently(suffix, content_type, None);
         self.door().runtime.block_on(asked).map_err(|error| self.failed(error))
+    }
+
+    /// The same for whoever is on the runtime himself, in the `protocol` version that git asks for.
+    pub(super) async fn patiently(
+        &self,
+        suffix: &str,
+        content_type: &str,
+        protocol: Option<&HeaderValue>,
+    ) -> Result<Answer, NetError> {
+        let ask = || self.within(self.list(suffix, content_type, protocol));
+        match ask().await {
+            Err(error) => {
+                let Some(pause) = self.worth_waiting(&error) else { return Err(error) };
+                self.pause(pause).await?;
+                ask().await
+            }
+            answered => answered,
+        }
     }
 
     /// Sends `body`, whole and with its length.
@@ -84,11 +96,11 @@ impl Session {
     }
 
     /// The answer to a question that may be redirected.
-    async fn list(&self, suffix: &str, wanted: &str) -> Result<Answer, NetError> {
+    async fn list(&self, suffix: &str, wanted: &str, protocol: Option<&HeaderValue>) -> Result<Answer, NetError> {
         let mut path = vec![self.target(suffix)?];
         loop {
             let Some(here) = path.last() else { return Err(NetError::Setup("no address".to_owned())) };
-            let response = self.ask(here).await?;
+            let response = self.ask(here, protocol).await?;
             if response.status().is_redirection() && self.redirects() != Redirects::Refuse {
                 path.push(self.follow(&response, &path, suffix)?);
                 continue;
@@ -103,8 +115,14 @@ impl Session {
         }
     }
 
-    async fn ask(&self, url: &Url) -> Result<Response, NetError> {
-        let send = || async { self.execute(self.request_to(Method::GET, url.clone())?).await };
+    async fn ask(&self, url: &Url, protocol: Option<&HeaderValue>) -> Result<Response, NetError> {
+        let send = || async {
+            let mut request = self.request_to(Method::GET, url.clone())?;
+            if let Some(protocol) = protocol {
+                request.headers_mut().insert(GIT_PROTOCOL, protocol.clone());
+            }
+            self.execute(request).await
+        };
         match send().await {
             // The pool may hand out a connection that the server is just closing; a question may be asked twice.
             Err(NetError::Broken { .. }) => send().await,
