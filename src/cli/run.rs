@@ -28,6 +28,7 @@ use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
 use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
+use crate::store::redis::key_in_use;
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -108,6 +109,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     let redis = redises.queues.clone();
     config.sidekiq.profile = profile::choose(&config, &redis).await?;
+    key_in_use::check(&redis, &keys).await.context("the worker cannot read the mirrors' secrets")?;
     let store = administration::open_store(&config, &redis, Ok(keys))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
@@ -204,7 +206,8 @@ fn cron_tab(config: &Config, redis: &Redis) -> CronTab {
     update_all_mirrors::cron_tab(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.first_queue().to_owned())
 }
 
-fn door(config: &Config) -> anyhow::Result<Door> {
+/// The door that the configuration describes.
+pub(super) fn door(config: &Config) -> anyhow::Result<Door> {
     Ok(Door::new(DoorSettings {
         allow_local_network: config.mirror.allow_local_network,
         connect_timeout: config.mirror.connect_timeout,

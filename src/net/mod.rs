@@ -5,8 +5,8 @@
 //! with a [`NetError`] whose text is fit for the mirror's owner and holds no secret.
 //!
 //! The way in: [`RemoteUrl`] says where to (`url`), [`Credentials`] as whom (`credentials`), the address guard
-//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps the pooled
-//! client, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
+//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps what all runs
+//! share, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
 
 mod access;
 mod allowance;
@@ -21,7 +21,6 @@ mod guard;
 pub mod host_keys;
 mod http;
 mod mask;
-mod outgoing;
 mod resolver;
 mod service;
 mod session;
@@ -36,9 +35,11 @@ pub use door::{Door, DoorSettings};
 pub use duplex::{Duplex, Incoming, Outgoing};
 pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
-pub use http::Answer;
+pub use http::{
+    Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
+    check_headers, check_proxy,
+};
 pub use mask::mask;
-pub use outgoing::Upload;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
