@@ -30,7 +30,7 @@ impl Quarantine {
     pub(super) fn odb(&self, repository: &Repository) -> Result<Odb<'_>, GitError> {
         let problem = || GitError::library("make a quarantine for new objects");
         let odb = self.bare.odb().map_err(problem())?;
-        let objects = repository.handle.commondir().join("objects");
+        let objects = repository.library()?.commondir().join("objects");
         let objects = objects.to_str().ok_or_else(|| GitError::Corrupt("its path is not UTF-8".to_owned()))?;
         odb.add_disk_alternate(objects).map_err(problem())?;
         Ok(odb)
@@ -40,7 +40,7 @@ impl Quarantine {
     /// promise that nobody keeps.
     pub(super) fn keep(self, repository: &Repository) -> Result<(), GitError> {
         let from = self.folder.path().join("objects/pack");
-        let to = repository.handle.commondir().join("objects/pack");
+        let to = repository.library()?.commondir().join("objects/pack");
         move_packs(&from, &to).map_err(GitError::io("keep the received objects"))
     }
 }
