@@ -3,6 +3,7 @@
 mod administration;
 mod doctor;
 mod enqueue;
+mod internal;
 mod job;
 mod mirror;
 mod output;
@@ -63,6 +64,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    #[command(hide = true)]
+    Internal(internal::InternalArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Pause(args)) => pause::pause(&args),
         Some(Command::Resume(args)) => pause::resume(&args),
+        Some(Command::Internal(args)) => internal::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
