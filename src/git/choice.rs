@@ -133,7 +133,11 @@ mod tests {
             (None, true, true, Some(Reason::Folder)),
             (Some(Libgit2), true, true, Some(Reason::Folder)),
         ] {
-            assert_eq!(to_begin(Beginning { wanted, library_opens, folder }), reason, "{wanted:?} {library_opens} {folder}");
+            assert_eq!(
+                to_begin(Beginning { wanted, library_opens, folder }),
+                reason,
+                "{wanted:?} {library_opens} {folder}"
+            );
         }
     }
 

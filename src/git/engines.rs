@@ -6,7 +6,7 @@ use super::choice::{self, Beginning, Download, Push, Reason};
 use super::last_download::LastDownload;
 use super::{Engine, FarSide, GitError, Libgit2, Limits, Progress, Repository, Sent, Transfer, Upstream, weight};
 use crate::mirror::engine::EngineName;
-use crate::mirror::refs::{Advertisement, ObjectId, RefChange, Refs};
+use crate::mirror::refs::{Advertisement, RefChange, Refs};
 use crate::net::Session;
 
 /// Objects of a transfer above which the program is the better engine, where nothing else is said.
@@ -245,8 +245,7 @@ impl Sending<'_> {
     fn reason(&self, changes: &[RefChange], atomic: bool) -> Option<Reason> {
         self.run.successor()?;
         let far = &self.by_library.advertisement().refs;
-        let light =
-            weight::is_light(self.repository.library().ok()?, self.session, far, changes, self.run.handover);
+        let light = weight::is_light(self.repository.library().ok()?, self.session, far, changes, self.run.handover);
         choice::to_push(Push { atomic, refs: changes.len(), light })
     }
 }

@@ -64,7 +64,9 @@ pub enum GitError {
     #[error("The git program is needed ({}), and this machine has none that can be used.", needed(*.0))]
     NoProgram(Reason),
     /// Histories of two formats do not mix.
-    #[error("The remote has {theirs} object ids and the repository has {ours} ones; git cannot mirror one to the other.")]
+    #[error(
+        "The remote has {theirs} object ids and the repository has {ours} ones; git cannot mirror one to the other."
+    )]
     OtherFormat {
         /// The repository's.
         ours: &'static str,

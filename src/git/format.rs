@@ -27,7 +27,9 @@ pub(super) fn has_objects(path: &Path) -> Result<bool, GitError> {
     let look = || -> io::Result<bool> {
         for folder in fs::read_dir(path.join("objects"))? {
             let folder = folder?;
-            if folder.file_type()?.is_dir() && folder.file_name() != "info" && fs::read_dir(folder.path())?.next().is_some()
+            if folder.file_type()?.is_dir()
+                && folder.file_name() != "info"
+                && fs::read_dir(folder.path())?.next().is_some()
             {
                 return Ok(true);
             }

@@ -15,7 +15,13 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Whether `changes` need few objects that `far` does not have, none of them large. `false` also when that cannot be
 /// found out, or the run has to end.
-pub(super) fn is_light(repository: &Repository, session: &Session, far: &Refs, changes: &[RefChange], most: u64) -> bool {
+pub(super) fn is_light(
+    repository: &Repository,
+    session: &Session,
+    far: &Refs,
+    changes: &[RefChange],
+    most: u64,
+) -> bool {
     let mut scales = Scales { repository, most: most.min(MOST_OBJECTS), objects: 0, bytes: 0, seen: HashSet::new() };
     matches!(scales.weigh(session, far, changes), Ok(true))
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::ByProgram;
 use crate::git::GitError;
-use crate::git::face::{Face as _, check_kind, check_name, conflict_text, deletions_first, meanwhile, outcomes, parents};
+use crate::git::face::{
+    Face as _, check_kind, check_name, conflict_text, deletions_first, meanwhile, outcomes, parents,
+};
 use crate::mirror::refs::{ObjectId, RefChange, RefOutcome, Refs};
 
 impl ByProgram {
