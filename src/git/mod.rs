@@ -27,6 +27,8 @@ mod memory;
 mod probe;
 mod program;
 mod progress;
+mod quarantine;
+mod refs;
 mod repositories;
 mod repository;
 mod stamp;

@@ -64,6 +64,16 @@ impl Repository {
         Ok(folder)
     }
 
+    /// How its objects are named: `sha1` or `sha256`.
+    pub(super) fn object_format(&self) -> &'static str {
+        if self.is_sha256() { "sha256" } else { "sha1" }
+    }
+
+    /// The folder of its objects.
+    pub(super) fn objects_folder(&self) -> PathBuf {
+        self.library().map_or(self.path(), git2::Repository::commondir).join("objects")
+    }
+
     /// libgit2's handle.
     ///
     /// # Errors

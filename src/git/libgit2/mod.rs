@@ -3,7 +3,6 @@
 mod connectivity;
 mod download;
 mod listing;
-mod quarantine;
 mod send;
 mod subtransport;
 mod text;
