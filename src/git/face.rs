@@ -68,3 +68,8 @@ pub(super) fn conflict_text(name: &RefName) -> String {
 pub(super) fn meanwhile(deed: &str) -> String {
     format!("it was {deed} by someone else meanwhile")
 }
+
+/// Why a change is not made whose ref another git process holds.
+pub(super) fn locked_text() -> String {
+    "it is locked by another git process".to_owned()
+}

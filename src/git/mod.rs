@@ -28,7 +28,6 @@ mod probe;
 mod program;
 mod progress;
 mod quarantine;
-mod refs;
 mod repositories;
 mod repository;
 mod stamp;

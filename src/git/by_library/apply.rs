@@ -4,7 +4,9 @@ use git2::{ErrorCode, Oid};
 
 use super::{ByLibrary, oid};
 use crate::git::GitError;
-use crate::git::face::{check_kind, check_name, conflict_text, deletions_first, meanwhile, outcomes, parents};
+use crate::git::face::{
+    check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
+};
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 
 /// For reflogs, in repositories that keep them.
@@ -79,7 +81,7 @@ fn moved(error: git2::Error) -> String {
     match error.code() {
         ErrorCode::Modified => meanwhile("changed"),
         ErrorCode::NotFound => meanwhile("deleted"),
-        ErrorCode::Locked => "it is locked by another git process".to_owned(),
+        ErrorCode::Locked => locked_text(),
         _ => words(error),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::ByProgram;
 use crate::git::GitError;
 use crate::git::face::{
-    Face as _, check_kind, check_name, conflict_text, deletions_first, meanwhile, outcomes, parents,
+    Face as _, check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
 };
 use crate::mirror::refs::{ObjectId, RefChange, RefOutcome, Refs};
 
@@ -54,7 +54,8 @@ impl ByProgram {
                 let change = &changes[*alone];
                 let now = self.read_refs(&["refs/"])?;
                 let names = now.keys().map(|name| name.as_str()).collect();
-                results[*alone] = Err(possible(change, &now, &names).err().unwrap_or(ending.complaint));
+                let known = possible(change, &now, &names).err().or_else(|| locked(&ending.complaint));
+                results[*alone] = Err(known.unwrap_or(ending.complaint));
                 Ok(())
             }
             _ => {
@@ -95,6 +96,11 @@ fn possible(change: &RefChange, now: &Refs, names: &BTreeSet<&str>) -> Result<()
             if above || taken { Err(conflict_text(&change.name)) } else { Ok(()) }
         }
     }
+}
+
+/// Whether git complains of a lock file. Its advice about that is for people at a terminal.
+fn locked(complaint: &str) -> Option<String> {
+    (complaint.contains(".lock'") && complaint.contains("File exists")).then(locked_text)
 }
 
 /// In the language of `git update-ref -z --stdin`.
