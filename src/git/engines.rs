@@ -6,7 +6,7 @@ use super::choice::{self, Beginning, Download, Push, Reason};
 use super::last_download::LastDownload;
 use super::{Engine, FarSide, GitError, Libgit2, Limits, Progress, Repository, Sent, Transfer, Upstream, weight};
 use crate::mirror::engine::EngineName;
-use crate::mirror::refs::{Advertisement, RefChange, Refs};
+use crate::mirror::refs::{Advertisement, ObjectId, RefChange, Refs};
 use crate::net::Session;
 
 /// Objects of a transfer above which the program is the better engine, where nothing else is said.
@@ -109,7 +109,7 @@ impl RunEngine {
     ) -> Result<(), GitError> {
         let mut mismatch = Ok(());
         self.use_program(reason)?.fetch(repository, session, limits, &mut |upstream| {
-            mismatch = match_formats(repository, upstream.advertisement());
+            mismatch = take_on_format(repository, upstream.advertisement());
             if mismatch.is_ok() {
                 story(upstream);
             }
@@ -125,7 +125,14 @@ impl RunEngine {
         limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
-        self.use_program(reason)?.push(repository, session, limits, story)
+        let mut mismatch = Ok(());
+        self.use_program(reason)?.push(repository, session, limits, &mut |far| {
+            mismatch = same_format(repository, far.advertisement());
+            if mismatch.is_ok() {
+                story(far);
+            }
+        })?;
+        mismatch
     }
 }
 
@@ -263,15 +270,20 @@ impl FarSide for Sending<'_> {
 }
 
 /// Sees to it that the far side's objects can be kept in `repository`: one that is still empty takes their format on.
-fn match_formats(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
-    let Some(id) = far.refs.values().next() else { return Ok(()) };
-    match (id.is_sha256(), repository.is_sha256()) {
-        (true, false) if repository.is_fresh()? => repository.become_sha256(),
-        (theirs, ours) if theirs != ours => Err(GitError::OtherFormat { ours: format(ours), theirs: format(theirs) }),
-        _ => Ok(()),
+fn take_on_format(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
+    let theirs = far.refs.values().any(ObjectId::is_sha256);
+    if theirs && !repository.is_sha256() && repository.is_fresh()? {
+        return repository.become_sha256();
     }
+    same_format(repository, far)
 }
 
-const fn format(sha256: bool) -> &'static str {
-    if sha256 { "SHA-256" } else { "SHA-1" }
+/// Whether both sides name their objects in the same way.
+fn same_format(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
+    const NAMES: [&str; 2] = ["SHA-1", "SHA-256"];
+    let ours = repository.is_sha256();
+    match far.refs.values().all(|id| id.is_sha256() == ours) {
+        true => Ok(()),
+        false => Err(GitError::OtherFormat { ours: NAMES[usize::from(ours)], theirs: NAMES[usize::from(!ours)] }),
+    }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod both;
+mod engines;
 mod failures;
 mod fetching;
 mod figures;

@@ -36,11 +36,6 @@ impl World {
         Self::with(kind, DoorSettings { allow_local_network: true, ..DoorSettings::default() })
     }
 
-    /// With `engine` instead of one alone.
-    pub(crate) fn engaging(engine: impl Engine + 'static) -> Self {
-        Self { engine: Arc::new(engine), ..Self::new() }
-    }
-
     /// All of whose repositories, here and there, are of one kind.
     pub(crate) fn formatted(format: Format) -> Self {
         let git = format.git();
@@ -159,7 +154,17 @@ impl World {
 
     /// Fetches every branch and tag, and sets ours to them.
     pub(crate) fn mirror(&self, repository: &Repository, session: &Session) -> Result<Transfer, GitError> {
-        let (far, transfer) = fetch(self.engine(), repository, session, &Limits::NONE, |upstream| {
+        self.mirror_by(self.engine(), repository, session)
+    }
+
+    /// The same with another engine than the world's own.
+    pub(crate) fn mirror_by(
+        &self,
+        engine: &dyn Engine,
+        repository: &Repository,
+        session: &Session,
+    ) -> Result<Transfer, GitError> {
+        let (far, transfer) = fetch(engine, repository, session, &Limits::NONE, |upstream| {
             let far = upstream.advertisement().refs.clone();
             let transfer = upstream.download(&far, &Progress::default())?;
             Ok::<_, GitError>((far, transfer))
