@@ -99,6 +99,16 @@ impl RunEngine {
         lost && !told && session.failure().is_none() && self.successor().is_some()
     }
 
+    /// What libgit2 says of a far side whose object ids it does not know, in words that help.
+    fn told(&self, listed: Result<(), GitError>) -> Result<(), GitError> {
+        match listed {
+            Err(GitError::Protocol(words)) if words.contains("remote object format") && self.program.is_none() => {
+                Err(GitError::NoProgram(Reason::NotUnderstood))
+            }
+            listed => listed,
+        }
+    }
+
     fn fetch_by_program(
         &self,
         reason: Reason,
@@ -162,7 +172,7 @@ impl Engine for RunEngine {
         if self.may_understand(&listed, told, session) {
             return self.fetch_by_program(Reason::NotUnderstood, repository, session, limits, story);
         }
-        listed
+        self.told(listed)
     }
 
     fn push(
@@ -184,7 +194,7 @@ impl Engine for RunEngine {
         if self.may_understand(&listed, told, session) {
             return self.push_by_program(Reason::NotUnderstood, repository, session, limits, story);
         }
-        listed
+        self.told(listed)
     }
 }
 
