@@ -5,6 +5,7 @@
 mod capsules;
 mod error;
 mod file;
+mod git;
 mod gitlab;
 mod mirroring;
 mod queues;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use git::{GitSettings, ProgramPlace};
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;

@@ -65,7 +65,7 @@ impl Quarantine {
 
 /// The folder of a repository's own objects.
 pub(super) fn objects_of(repository: &Repository) -> PathBuf {
-    repository.handle.commondir().join("objects")
+    repository.objects_folder()
 }
 
 /// What makes a folder a repository.

@@ -12,6 +12,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::engine::EngineName;
 use super::key::Direction;
 use super::timing::{self, Jitter, MAX_RETRY};
 
@@ -81,6 +82,8 @@ pub struct RunState {
     pub next_execution_at: Option<DateTime<Utc>>,
     /// Refs that the last successful run changed.
     pub last_refs_changed: Option<u64>,
+    /// What moved the objects of the last run, if it came to that.
+    pub last_engine: Option<EngineName>,
     /// The job it was last scheduled with.
     pub jid: Option<String>,
     /// The run that is under way.
@@ -106,6 +109,8 @@ pub enum Event {
         run: String,
         /// What it did.
         summary: RunSummary,
+        /// With which engine.
+        engine: Option<EngineName>,
     },
     /// This run fails.
     Fail {
@@ -113,6 +118,8 @@ pub enum Event {
         run: String,
         /// Why, masked.
         error: String,
+        /// With which engine, if it came to that.
+        engine: Option<EngineName>,
     },
     /// This run is broken off, and its job will be run again.
     Interrupt {
@@ -226,8 +233,9 @@ impl RunState {
                 next.last_update_started_at = Some(at.now);
                 next.run = Some(run.clone());
             }
-            Event::Finish { run, summary } => {
+            Event::Finish { run, summary, engine } => {
                 self.belongs_to(run)?;
+                next.last_engine = *engine;
                 next.end(Status::Finished, at);
                 next.last_successful_update_at = Some(at.now);
                 next.last_refs_changed = Some(summary.refs_changed);
@@ -238,8 +246,9 @@ impl RunState {
                 next.retry_count = 0;
                 next.rest(at);
             }
-            Event::Fail { run, error } => {
+            Event::Fail { run, error, engine } => {
                 self.belongs_to(run)?;
+                next.last_engine = *engine;
                 next.failed(error, at);
             }
             Event::Interrupt { run, jid } => {
@@ -321,10 +330,10 @@ mod tests {
         Event::Start { run: run.into() }
     }
     fn finish(run: &str) -> Event {
-        Event::Finish { run: run.into(), summary: RunSummary { refs_changed: 3 } }
+        Event::Finish { run: run.into(), summary: RunSummary { refs_changed: 3 }, engine: Some(EngineName::Git) }
     }
     fn fail(run: &str) -> Event {
-        Event::Fail { run: run.into(), error: "no route".into() }
+        Event::Fail { run: run.into(), error: "no route".into(), engine: None }
     }
 
     fn state(events: &[Event]) -> RunState {

@@ -31,7 +31,6 @@ pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use forward::{Forwarded, Question};
-pub use guard::{AddressGuard, Forbidden};
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::Answer;
 pub use mask::mask;

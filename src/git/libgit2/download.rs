@@ -7,8 +7,8 @@ use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks};
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
 use super::{Connection, explained};
+use crate::git::by_library::oid;
 use crate::git::quarantine::Quarantine;
-use crate::git::repository::oid;
 use crate::git::{GitError, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
@@ -85,7 +85,7 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         let problem = || GitError::library("read the objects");
         let reached = self.repository.read_refs(&["refs/"])?;
         let reached = reached.into_values().map(oid).collect::<Result<HashSet<_>, _>>()?;
-        let (odb, kept) = (all.odb().map_err(problem())?, self.repository.handle.odb().map_err(problem())?);
+        let (odb, kept) = (all.odb().map_err(problem())?, self.repository.library()?.odb().map_err(problem())?);
         Ok(Connectivity::new(all, &odb, &kept, self.session).check(tips, &reached))
     }
 }

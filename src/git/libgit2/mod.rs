@@ -47,7 +47,7 @@ impl Engine for Libgit2 {
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
         global::prepare()?;
-        let mut remote = remote(&repository.handle, session)?;
+        let mut remote = remote(repository.library()?, session)?;
         let connection = connect(&mut remote, Direction::Push, session)?;
         story(&mut send::Writing::new(session, connection)?);
         Ok(())

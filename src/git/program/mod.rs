@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-pub(in crate::git) use errand::{Company, Errand, Report};
+pub(in crate::git) use errand::{Company, Errand};
 pub use limits::ChildLimits;
 
 use super::{Engine, FarSide, GitError, Limits, Repository, Upstream};

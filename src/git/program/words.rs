@@ -1,6 +1,7 @@
 //! What git says on its standard error, and what it means for the mirror's owner.
 
-use super::{Conversation, Report};
+use super::Conversation;
+use super::errand::Report;
 use crate::git::GitError;
 use crate::git::quarantine::Quarantine;
 
