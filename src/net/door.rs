@@ -1,5 +1,7 @@
 //! The process's one HTTP client.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +9,7 @@ use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::resolver::GuardedResolver;
-use super::{Access, AddressGuard, Allowance, NetError, RemoteUrl, Session};
+use super::{Access, AddressGuard, AddressRules, Allowance, NetError, RemoteUrl, Resolver, Rule, Session};
 
 /// Shorter than the 75 s after which nginx closes an idle connection, longer than a busy host's pauses.
 const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(50);
@@ -18,6 +19,14 @@ const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(50);
 pub struct DoorSettings {
     /// Whether mirrors may reach loopback, private and shared addresses.
     pub allow_local_network: bool,
+    /// What passes in spite of that.
+    pub allow: Vec<Rule>,
+    /// What never passes.
+    pub deny: Vec<Rule>,
+    /// Whether nothing passes but what `allow` names.
+    pub only_allowed: bool,
+    /// Asked for the addresses of hosts, in the place of the system's resolver.
+    pub nameservers: Vec<SocketAddr>,
     /// For resolving, connecting and TLS together.
     pub connect_timeout: Duration,
     /// The longest time without a byte in either direction.
@@ -30,6 +39,10 @@ impl Default for DoorSettings {
     fn default() -> Self {
         Self {
             allow_local_network: false,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            only_allowed: false,
+            nameservers: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_mins(1),
             // Some hosts serve git only to what looks like git.
@@ -41,8 +54,10 @@ impl Default for DoorSettings {
 /// The door to the network: built once, asked for a [`Session`] by every run.
 #[derive(Clone)]
 pub struct Door {
-    pub(super) client: reqwest::Client,
-    pub(super) guard: AddressGuard,
+    client: reqwest::Client,
+    /// Clients of ports for which other rules hold.
+    clients_of_ports: Arc<HashMap<u16, reqwest::Client>>,
+    pub(super) resolver: Resolver,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
     pub(super) stall_timeout: Duration,
@@ -57,22 +72,49 @@ impl Door {
         let runtime = Handle::try_current().map_err(|error| NetError::Setup(error.to_string()))?;
         // An error here means that another room of the process has already chosen the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let guard = AddressGuard { allow_local_network: settings.allow_local_network };
         // With a connect limit above the stall limit, silence while connecting would be told as silence afterwards.
         let connect_timeout = settings.connect_timeout.min(settings.stall_timeout);
-        let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(GuardedResolver { guard }))
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(connect_timeout)
-            .pool_idle_timeout(IDLE_CONNECTION_KEPT)
-            .user_agent(settings.user_agent)
-            .build()
-            .map_err(|error| NetError::Setup(innermost(&error)))?;
-        Ok(Self { client, guard, runtime, connect_timeout, stall_timeout: settings.stall_timeout })
+        let guard = AddressGuard::new(AddressRules {
+            allow_local_network: settings.allow_local_network,
+            allow: settings.allow,
+            deny: settings.deny,
+            only_allowed: settings.only_allowed,
+        });
+        let ruled_ports = guard.ruled_ports();
+        let resolver = Resolver::new(guard, &settings.nameservers, connect_timeout)?;
+        let client = |port| {
+            reqwest::Client::builder()
+                .dns_resolver(Arc::new(resolver.for_client(port)))
+                .redirect(Policy::none())
+                .no_proxy()
+                .referer(false)
+                .http1_only()
+                .tcp_nodelay(true)
+                .connect_timeout(connect_timeout)
+                .pool_idle_timeout(IDLE_CONNECTION_KEPT)
+                .user_agent(settings.user_agent.clone())
+                .build()
+                .map_err(|error| NetError::Setup(innermost(&error)))
+        };
+        let clients_of_ports = ruled_ports.into_iter().map(|port| Ok((port, client(Some(port))?)));
+        Ok(Self {
+            client: client(None)?,
+            clients_of_ports: Arc::new(clients_of_ports.collect::<Result<_, NetError>>()?),
+            resolver,
+            runtime,
+            connect_timeout,
+            stall_timeout: settings.stall_timeout,
+        })
+    }
+
+    /// Names become addresses there, for every transport.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
+    /// The client for servers at this port.
+    pub(super) fn client(&self, port: u16) -> &reqwest::Client {
+        self.clients_of_ports.get(&port).unwrap_or(&self.client)
     }
 
     /// One run's permission to talk to `url`. Where `access` has no credentials, those written in the URL are used.

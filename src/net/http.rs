@@ -53,7 +53,7 @@ impl Session {
 
     pub(super) async fn execute(&self, request: Request) -> Result<Response, NetError> {
         let door = self.door();
-        let sent = door.client.execute(request).await;
+        let sent = door.client(self.url().port()).execute(request).await;
         sent.map_err(|error| NetError::from_client(&error, self.url().authority(), door.connect_timeout))
     }
 
@@ -88,12 +88,13 @@ impl Session {
         Ok(Answer { session: self.clone(), response: Some(response), chunk: Bytes::new(), left: u64::MAX })
     }
 
+    pub(super) fn getting(&self, suffix: &str) -> Result<Request, NetError> {
+        self.request(Method::GET, suffix)
+    }
+
     fn request(&self, method: Method, suffix: &str) -> Result<Request, NetError> {
-        // A host written as an address never reaches the resolver.
-        if let Some(address) = self.url().literal_address() {
-            let forbidden = |kind| NetError::Forbidden { host: self.url().host().to_owned(), kind };
-            self.door().guard.check(address).map_err(forbidden)?;
-        }
+        // A host written as an address never reaches the client's resolver, and no port does.
+        self.door().resolver.check(self.url().host(), self.url().port())?;
         let setup = |error: &dyn std::error::Error| NetError::Setup(error.to_string());
         let url = Url::parse(&self.url().beneath(suffix)).map_err(|error| setup(&error))?;
         let mut request = Request::new(method, url);
@@ -146,18 +147,24 @@ impl Answer {
 
     /// The next piece; `None` at the end.
     fn next(&mut self) -> Result<Option<Bytes>, NetError> {
+        let session = self.session.clone();
+        session.wait(self.receive())
+    }
+
+    /// The next piece, for whoever waits by himself.
+    pub(super) async fn receive(&mut self) -> Result<Option<Bytes>, NetError> {
         let Some(response) = &mut self.response else { return Ok(None) };
         let session = &self.session;
         let limit = session.door().connect_timeout;
         let told = |error: &reqwest::Error| NetError::from_client(error, session.url().authority(), limit);
-        let Some(chunk) = session.wait(async { response.chunk().await.map_err(|error| told(&error)) })? else {
+        let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? else {
             self.response = None;
             return Ok(None);
         };
         session.count_received(chunk.len());
         match self.left.checked_sub(chunk.len() as u64) {
             Some(left) => self.left = left,
-            None => return Err(session.failed(NetError::TooLarge { host: session.url().host().to_owned() })),
+            None => return Err(NetError::TooLarge { host: session.url().host().to_owned() }),
         }
         Ok(Some(chunk))
     }

@@ -7,8 +7,14 @@
 //! comes into its command line, environment or files.
 
 mod child;
+mod conversation;
+mod download;
 mod errand;
+mod gate;
 mod limits;
+mod listing;
+mod settings;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,8 +23,10 @@ use std::time::Duration;
 pub(in crate::git) use errand::{Company, Errand};
 pub use limits::ChildLimits;
 
-use super::GitError;
+use super::{Engine, FarSide, GitError, Limits, Repository, Upstream};
+use crate::net::{Service, Session};
 use child::{Group, Trouble, Watch};
+use conversation::Conversation;
 
 /// The oldest version whose answers are understood.
 const OLDEST: (u32, u32) = (2, 39);
@@ -73,6 +81,34 @@ impl GitProgram {
     /// What it says its version is, such as `2.39.5`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+}
+
+impl Engine for GitProgram {
+    fn name(&self) -> &'static str {
+        "git"
+    }
+
+    fn fetch(
+        &self,
+        repository: &Repository,
+        session: &Session,
+        limits: &Limits,
+        story: &mut dyn FnMut(&mut dyn Upstream),
+    ) -> Result<(), GitError> {
+        let conversation = Conversation::open(self, repository, session, limits, Service::UploadPack)?;
+        story(&mut download::Reading::begin(conversation)?);
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        repository: &Repository,
+        session: &Session,
+        limits: &Limits,
+        story: &mut dyn FnMut(&mut dyn FarSide),
+    ) -> Result<(), GitError> {
+        todo!()
     }
 }
 
