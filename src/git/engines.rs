@@ -211,6 +211,7 @@ impl Downloading<'_> {
     /// Anew from the beginning, by the program.
     fn by_program(&self, reason: Reason, wanted: &Refs, progress: &Progress) -> Result<Transfer, GitError> {
         let program = self.run.use_program(reason)?;
+        progress.set(0, 0);
         super::fetch(program, self.repository, self.session, self.limits, |upstream| {
             upstream.download(wanted, progress)
         })

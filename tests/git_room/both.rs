@@ -19,7 +19,7 @@ impl Kind {
     pub(crate) fn engine(self) -> Arc<dyn Engine> {
         match self {
             Self::Libgit2 => Arc::new(Libgit2),
-            Self::Git => Arc::new(Libgit2),
+            Self::Git => Arc::new(program(GIT)),
         }
     }
 }

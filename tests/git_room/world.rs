@@ -43,7 +43,7 @@ impl World {
         let repositories = world.repositories.clone().with_program(Some(both::program(&git)));
         let engine: Arc<dyn Engine> = match format {
             Format::Sha1 => world.engine.clone(),
-            _ => world.engine.clone(),
+            _ => Arc::new(both::program(&git)),
         };
         Self { repositories, engine, git, format, ..world }
     }

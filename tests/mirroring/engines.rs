@@ -77,5 +77,8 @@ fn a_worker_without_the_program_says_so_once_and_does_what_it_can() {
     assert_eq!(world.worker.metric("sidemirror_git_program"), Some(0.0));
     let findings = world.installation.cli(&["doctor"]);
     let findings = String::from_utf8(findings.stdout).unwrap();
-    assert!(findings.lines().any(|line| line.contains("git_program") && line.contains("says to do without")), "{findings}");
+    assert!(
+        findings.lines().any(|line| line.contains("git_program") && line.contains("says to do without")),
+        "{findings}"
+    );
 }

@@ -2,9 +2,10 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::{Config, ConfigError, ProgramPlace};
-use crate::git::{Engines, GitProgram};
+use crate::git::{Engine, Engines, GitProgram};
 use crate::mirror::engine::EngineName;
 use crate::mirror::reach::EngineChoice;
 
@@ -44,7 +45,8 @@ pub(super) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines 
         EngineChoice::Libgit2 => Some(EngineName::Libgit2),
         EngineChoice::Git => Some(EngineName::Git),
     };
-    Engines::new(None, settings.handover_objects).preferring(wanted).strictly(settings.strict)
+    let program = program.cloned().map(|program| Arc::new(program) as Arc<dyn Engine>);
+    Engines::new(program, settings.handover_objects).preferring(wanted).strictly(settings.strict)
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {
