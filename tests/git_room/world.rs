@@ -87,7 +87,7 @@ impl World {
     /// A bare repository on the server, without refs.
     pub(crate) fn served(&self, name: &str) -> PathBuf {
         let path = self.server.served(name);
-        self.init(&path, self.format.flags());
+        self.init(&path, if self.format == Format::Sha256 { self.format.flags() } else { &[] });
         self.git(&path, &["config", "http.receivepack", "true"]);
         path
     }

@@ -27,7 +27,7 @@ impl Engine for Libgit2 {
         &self,
         repository: &Repository,
         session: &Session,
-        _limits: &Limits,
+        limits: &Limits,
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError> {
         global::prepare()?;
@@ -35,7 +35,7 @@ impl Engine for Libgit2 {
         let handle = repository.reopen()?;
         let mut remote = remote(&handle, session)?;
         let connection = connect(&mut remote, Direction::Fetch, session)?;
-        story(&mut download::Reading::new(repository, session, &handle, connection)?);
+        story(&mut download::Reading::new(repository, session, limits, &handle, connection)?);
         Ok(())
     }
 
