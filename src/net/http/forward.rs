@@ -10,7 +10,9 @@ use reqwest::{Body, Request};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::{Answer, NetError, Service, Session};
+use super::Answer;
+use super::request::GIT_PROTOCOL;
+use crate::net::{NetError, Service, Session};
 
 /// How often the clock is told that it is not the far side that lets us wait.
 const STILL_WRITING: Duration = Duration::from_millis(500);
@@ -53,34 +55,36 @@ impl Session {
         let program = question.service.program();
         let kind = if question.body.is_some() { "result" } else { "advertisement" };
         let content_type = format!("application/x-{program}-{kind}");
-        let answer = self.watched(self.ask(question, &content_type)).await?;
+        let answer = match question.body {
+            None => {
+                let suffix = format!("/info/refs?service={program}");
+                let listed = self.patiently(&suffix, &content_type, question.protocol.as_ref()).await;
+                listed.map_err(|error| self.failed(error))?.limited(self.allowance().listing)
+            }
+            Some(body) => {
+                let request = self.passed_on(program, &content_type, question.protocol, question.encoding, body);
+                self.watched(async { self.accept(self.execute(request?).await?, &content_type).await }).await?
+            }
+        };
         Ok(Forwarded { session: self.clone(), answer, content_type })
     }
 
-    async fn ask(&self, question: Question, wanted: &str) -> Result<Answer, NetError> {
-        let program = question.service.program();
-        let with_protocol = |mut request: Request| {
-            if let Some(protocol) = question.protocol.clone() {
-                request.headers_mut().insert(HeaderName::from_static("git-protocol"), protocol);
-            }
-            request
-        };
-        let Some(body) = question.body else {
-            let suffix = format!("/info/refs?service={program}");
-            let send = || async { self.execute(with_protocol(self.getting(&suffix)?)).await };
-            let response = match send().await {
-                Err(NetError::Broken { .. }) => send().await?,
-                first => first?,
-            };
-            return Ok(self.accept(response, wanted)?.limited(self.allowance().listing));
-        };
+    fn passed_on(
+        &self,
+        program: &str,
+        wanted: &str,
+        protocol: Option<HeaderValue>,
+        encoding: Option<HeaderValue>,
+        body: BoxStream<'static, Result<Bytes, NetError>>,
+    ) -> Result<Request, NetError> {
         let sent = format!("application/x-{program}-request");
-        let mut request = with_protocol(self.posting(&format!("/{program}"), &sent, wanted)?);
-        if let Some(encoding) = question.encoding {
-            request.headers_mut().insert(CONTENT_ENCODING, encoding);
+        let mut request = self.posting(&format!("/{program}"), &sent, wanted)?;
+        let named = [(HeaderName::from_static(GIT_PROTOCOL), protocol), (CONTENT_ENCODING, encoding)];
+        for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            request.headers_mut().insert(name, value);
         }
         *request.body_mut() = Some(self.passing_on(body));
-        self.accept(self.execute(request).await?, wanted)
+        Ok(request)
     }
 
     /// `body`, counted as it leaves. It is asked for more only while the far side takes it, so that waiting here is
