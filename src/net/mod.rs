@@ -34,7 +34,6 @@ pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
 pub use duplex::{Duplex, Incoming, Outgoing};
 pub use error::NetError;
-pub use forward::{Forwarded, Question};
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
