@@ -13,6 +13,8 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod report;
+mod send;
 mod settings;
 mod words;
 
@@ -108,7 +110,9 @@ impl Engine for GitProgram {
         limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
-        todo!()
+        let conversation = Conversation::open(self, repository, session, limits, Service::ReceivePack)?;
+        story(&mut send::Writing::begin(conversation)?);
+        Ok(())
     }
 }
 
