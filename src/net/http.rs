@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, Response, StatusCode, Url};
 
-use super::{NetError, Session, mask};
+use super::{NetError, Session};
 
 /// The most of an unwanted rest that is read, so that its connection can serve again.
 const REST_WORTH_READING: usize = 64 * 1024;
@@ -73,7 +73,7 @@ impl Session {
             _ if status.is_redirection() => {
                 let to = header(LOCATION).unwrap_or("nowhere".into());
                 // The repository is meant, not the list of its refs.
-                let to = mask(to.split("/info/refs").next().unwrap_or_default(), self.credentials());
+                let to = self.mask(to.split("/info/refs").next().unwrap_or_default());
                 return Err(NetError::Redirected { host, status: status.as_u16(), to: printable(&to) });
             }
             _ => {

@@ -21,6 +21,7 @@ mod outgoing;
 mod resolver;
 mod service;
 mod session;
+mod spelling;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -31,7 +32,6 @@ pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::Answer;
-pub use mask::mask;
 pub use outgoing::Upload;
 pub use resolver::Resolver;
 pub use service::Service;
