@@ -37,19 +37,18 @@ fn forms(letter: char) -> Vec<String> {
         format!("&#0*{code};"),
         format!("&#x0*(?i:{code:x});"),
     ];
-    forms.extend(
-        match letter {
-            ' ' => Some(r"\+"),
-            '"' => Some("&quot;"),
-            '&' => Some("&amp;"),
-            '<' => Some("&lt;"),
-            '>' => Some("&gt;"),
-            '\'' => Some(r"'\\''"),
-            '\t' => Some(r"\\t"),
-            _ => None,
-        }
-        .map(ToOwned::to_owned),
-    );
+    let named = match letter {
+        ' ' => Some(r"\+"),
+        '"' => Some("&quot;"),
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '\'' => Some(r"'\\''"),
+        '\t' => Some(r"\\t"),
+        _ => None,
+    };
+    forms.extend(named.map(ToOwned::to_owned));
+    forms.extend([format!(r"\\{raw}"), raw]);
     forms
 }
 

@@ -144,7 +144,7 @@ fn a_password_is_only_ever_stored_sealed() {
     desk.ok("mirror add pull --id 1 --repository g/p.git --url https://git.example.com/p.git --user bob --password-file FILE");
     let mut redis = desk.redis.connection();
     let login: String = redis.hget("sidemirror:pull:1", "login").unwrap();
-    assert!(login.starts_with("v1:") && !login.contains("pa ss"), "{login}");
+    assert!(login.starts_with("v2:") && !login.contains("pa ss"), "{login}");
 
     // It goes with the host it was given for.
     desk.ok("mirror update pull 1 --enabled false");
