@@ -115,7 +115,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
     let refusals: Vec<String> = [
         "mirror add pull --id 1 --repository g/p.git --url https://git.example.com/p.git",
         "mirror add pull --id 2 --repository ../p.git --url https://git.example.com/p.git",
-        "mirror add pull --id 2 --repository g/p.git --url ssh://git@git.example.com/p.git",
+        "mirror add pull --id 2 --repository g/p.git --url ftp://git.example.com/p.git",
         "mirror add pull --id 2 --repository g/p.git --url https://bob:hunter2@git.example.com/p.git",
         &format!("{add} --only-protected"),
         &format!("{add} --protected main"),

@@ -106,7 +106,7 @@ fn each_form_is_stored_sealed_named_by_show_and_can_be_taken_back() {
         let changed = files.update(taken_back);
         assert_eq!(changed["credentials"].as_array().unwrap().len(), left, "{taken_back}: {changed}");
     }
-    let plain = files.update("--proxy= --ca-file= --certificate-fingerprint= --redirects default --engine auto");
+    let plain = files.update("--proxy= --no-ca --certificate-fingerprint= --redirects default --engine auto");
     let (proxy, redirects, fingerprint) = (&plain["proxy"], &plain["redirects"], &plain["certificate_fingerprint"]);
     assert_eq!((proxy, redirects, fingerprint), (&Value::Null, &Value::Null, &Value::Null));
     assert_eq!((&plain["auth_method"], &plain["engine"]), (&"password".into(), &"auto".into()));

@@ -1,6 +1,6 @@
 //! What only HTTP knows: tokens, headers, certificates, proxies, redirects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -33,7 +33,7 @@ pub(super) struct HttpArgs {
     /// Read the password for the proxy from this file
     #[arg(long, value_name = "FILE", requires = "proxy_user")]
     proxy_password_file: Option<PathBuf>,
-    /// Trust the certificates in this file (PEM), beside the system's ("": only the system's)
+    /// Trust the certificates in this file (PEM), beside the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Accept the one server certificate with this SHA-256, in hexadecimal, whoever signed it ("": as usual)
@@ -63,6 +63,9 @@ pub(super) struct NoHttpArgs {
     /// Log in at the proxy no more
     #[arg(long, conflicts_with = "proxy_user")]
     no_proxy_login: bool,
+    /// Trust no certificates of the mirror's own any more
+    #[arg(long, conflicts_with = "ca_file")]
+    no_ca: bool,
     /// Forget our certificate and its key
     #[arg(long, conflicts_with = "client_certificate")]
     no_client_certificate: bool,
@@ -129,7 +132,7 @@ impl HttpArgs {
         }
         Ok(HttpSettings {
             proxy: self.proxy.as_deref().map(proxy).transpose()?,
-            ca: self.ca_file.as_ref().map(|file| optional_certificates("--ca-file", file)).transpose()?,
+            ca: self.ca_file.as_ref().map(|file| certificates("--ca-file", file).map(Some)).transpose()?,
             certificate_fingerprint: self.certificate_fingerprint.as_deref().map(fingerprint).transpose()?,
             client_certificate: self
                 .client_certificate
@@ -157,6 +160,9 @@ impl NoHttpArgs {
         }
         if self.no_proxy_login {
             secrets.proxy_login = Change::Clear;
+        }
+        if self.no_ca {
+            settings.ca = Some(None);
         }
         if self.no_client_certificate {
             secrets.client_key = Change::Clear;
@@ -223,12 +229,8 @@ fn fingerprint(text: &str) -> anyhow::Result<Option<String>> {
     Ok(Some(digits))
 }
 
-fn optional_certificates(flag: &str, file: &PathBuf) -> anyhow::Result<Option<String>> {
-    if file.as_os_str().is_empty() { Ok(None) } else { certificates(flag, file).map(Some) }
-}
-
 /// The certificates in a file, and nothing else of it: a key beside them would be stored unsealed.
-fn certificates(flag: &str, file: &PathBuf) -> anyhow::Result<String> {
+fn certificates(flag: &str, file: &Path) -> anyhow::Result<String> {
     let text = secret_file::text(flag, file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     if !certificates.is_ok_and(|certificates| !certificates.is_empty()) {
@@ -240,7 +242,7 @@ fn certificates(flag: &str, file: &PathBuf) -> anyhow::Result<String> {
     Ok(text.to_string())
 }
 
-fn client_key(file: &PathBuf) -> anyhow::Result<SecretString> {
+fn client_key(file: &Path) -> anyhow::Result<SecretString> {
     let text = SecretString::from(secret_file::text("--client-key-file", file)?.as_str());
     PrivateKeyDer::from_pem_slice(text.expose_secret().as_bytes())
         .map_err(|_| anyhow!("--client-key-file {}: expected an unencrypted private key in PEM", file.display()))?;
