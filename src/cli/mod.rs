@@ -3,6 +3,7 @@
 mod administration;
 mod doctor;
 mod enqueue;
+mod internal;
 mod job;
 mod mirror;
 mod output;
@@ -53,7 +54,7 @@ enum Command {
     /// Take jobs, mirror, and schedule due mirrors, until stopped by TERM or INT; TSTP takes no new jobs
     Run(run::RunArgs),
     /// Administer the mirrors
-    Mirror(mirror::MirrorArgs),
+    Mirror(Box<mirror::MirrorArgs>),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
@@ -68,6 +69,8 @@ enum Command {
     Secrets(secrets::SecretsArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    #[command(hide = true)]
+    Internal(internal::InternalArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -107,7 +110,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
-        Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::Mirror(args)) => mirror::run(*args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
         Some(Command::Doctor(args)) => return doctor::run(&args),
         Some(Command::Job(args)) => job::run(args),
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Some(Command::Secrets(args)) => secrets::run(args),
         Some(Command::Pause(args)) => pause::pause(&args),
         Some(Command::Resume(args)) => pause::resume(&args),
+        Some(Command::Internal(args)) => internal::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,18 +1,14 @@
-//! The process's one HTTP client.
+//! What all runs share on their way to the network.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::http::{Clients, HttpSettings};
 use super::{Access, AddressGuard, AddressRules, Allowance, NetError, RemoteUrl, Resolver, Rule, Session};
-
-/// Shorter than the 75 s after which nginx closes an idle connection, longer than a busy host's pauses.
-const IDLE_CONNECTION_KEPT: Duration = Duration::from_secs(50);
 
 /// What the operator decides about the network.
 #[derive(Debug, Clone)]
@@ -33,6 +29,8 @@ pub struct DoorSettings {
     pub stall_timeout: Duration,
     /// What we call ourselves. Git hosts tell git clients from browsers by the `git/` at its start.
     pub user_agent: String,
+    /// Proxies, authorities, redirects.
+    pub http: HttpSettings,
 }
 
 impl Default for DoorSettings {
@@ -47,6 +45,7 @@ impl Default for DoorSettings {
             stall_timeout: Duration::from_mins(1),
             // Some hosts serve git only to what looks like git.
             user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
+            http: HttpSettings::default(),
         }
     }
 }
@@ -54,9 +53,7 @@ impl Default for DoorSettings {
 /// The door to the network: built once, asked for a [`Session`] by every run.
 #[derive(Clone)]
 pub struct Door {
-    client: reqwest::Client,
-    /// Clients of ports for which other rules hold.
-    clients_of_ports: Arc<HashMap<u16, reqwest::Client>>,
+    pub(super) clients: Arc<Clients>,
     pub(super) resolver: Resolver,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
@@ -64,14 +61,12 @@ pub struct Door {
 }
 
 impl Door {
-    /// Sets up the client. To be called inside the runtime on which the connections will live.
+    /// Sets up the HTTP client. To be called inside the runtime on which the connections will live.
     ///
     /// # Errors
     /// [`NetError::Setup`], for example on a machine without CA certificates.
     pub fn new(settings: DoorSettings) -> Result<Self, NetError> {
         let runtime = Handle::try_current().map_err(|error| NetError::Setup(error.to_string()))?;
-        // An error here means that another room of the process has already chosen the same provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         // With a connect limit above the stall limit, silence while connecting would be told as silence afterwards.
         let connect_timeout = settings.connect_timeout.min(settings.stall_timeout);
         let guard = AddressGuard::new(AddressRules {
@@ -80,41 +75,15 @@ impl Door {
             deny: settings.deny,
             only_allowed: settings.only_allowed,
         });
-        let ruled_ports = guard.ruled_ports();
         let resolver = Resolver::new(guard, &settings.nameservers, connect_timeout)?;
-        let client = |port| {
-            reqwest::Client::builder()
-                .dns_resolver(Arc::new(resolver.for_client(port)))
-                .redirect(Policy::none())
-                .no_proxy()
-                .referer(false)
-                .http1_only()
-                .tcp_nodelay(true)
-                .connect_timeout(connect_timeout)
-                .pool_idle_timeout(IDLE_CONNECTION_KEPT)
-                .user_agent(settings.user_agent.clone())
-                .build()
-                .map_err(|error| NetError::Setup(innermost(&error)))
-        };
-        let clients_of_ports = ruled_ports.into_iter().map(|port| Ok((port, client(Some(port))?)));
-        Ok(Self {
-            client: client(None)?,
-            clients_of_ports: Arc::new(clients_of_ports.collect::<Result<_, NetError>>()?),
-            resolver,
-            runtime,
-            connect_timeout,
-            stall_timeout: settings.stall_timeout,
-        })
+        let clients = Clients::new(&settings.http, resolver.clone(), connect_timeout, settings.user_agent)?;
+        let (clients, stall_timeout) = (Arc::new(clients), settings.stall_timeout);
+        Ok(Self { clients, resolver, runtime, connect_timeout, stall_timeout })
     }
 
     /// Names become addresses there, for every transport.
     pub fn resolver(&self) -> &Resolver {
         &self.resolver
-    }
-
-    /// The client for servers at this port.
-    pub(super) fn client(&self, port: u16) -> &reqwest::Client {
-        self.clients_of_ports.get(&port).unwrap_or(&self.client)
     }
 
     /// One run's permission to talk to `url`. Where `access` has no credentials, those written in the URL are used.
@@ -128,8 +97,4 @@ impl Door {
         access.credentials = access.credentials.or_else(|| url.credentials().cloned());
         Session::new(self.clone(), url, access, allowance, cancel)
     }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -79,7 +79,12 @@ impl Resolver {
         Ok(known)
     }
 
-    /// For an HTTP client that is used for this port, one of [`AddressGuard::ruled_ports`] or none of them.
+    /// The port, if there are rules of its own for it.
+    pub(super) fn ruled_port(&self, port: u16) -> Option<u16> {
+        self.guard.has_rules_for(port).then_some(port)
+    }
+
+    /// For an HTTP client that is used for this port, or for all those without rules of their own.
     pub(super) fn for_client(&self, port: Option<u16>) -> ClientResolver {
         ClientResolver { resolver: self.clone(), port }
     }

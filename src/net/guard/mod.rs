@@ -4,7 +4,6 @@ mod kinds;
 mod own;
 mod rule;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -104,9 +103,9 @@ impl AddressGuard {
         }
     }
 
-    /// The ports that rules name: what holds for all other ports alike does not hold for these.
-    pub(super) fn ruled_ports(&self) -> BTreeSet<u16> {
-        self.0.allow.iter().chain(&self.0.deny).filter_map(Rule::port).collect()
+    /// Whether rules name this port: what holds for all other ports alike does not hold for it.
+    pub(super) fn has_rules_for(&self, port: u16) -> bool {
+        self.0.allow.iter().chain(&self.0.deny).any(|rule| rule.port() == Some(port))
     }
 
     /// Whether a host whose addresses nobody knows may be reached, by way of a proxy that will know them.
