@@ -12,7 +12,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// A pattern that finds `text` with each of its letters as it is, percent-encoded once or twice, as a form has it (`+`),
 /// or escaped as JSON, Rust, C, a shell or HTML would.
 pub(super) fn letter_by_letter(text: &str) -> String {
-    text.chars().map(|letter| format!("(?:{})", forms(letter).join("|"))).collect()
+    text.chars().fold(String::new(), |pattern, letter| pattern + "(?:" + &forms(letter).join("|") + ")")
 }
 
 fn forms(letter: char) -> Vec<String> {
