@@ -63,6 +63,7 @@ enum Command {
     HostKeys(host_keys::HostKeysArgs),
     /// The keys with which mirrors log in over SSH
     Key(key::KeyArgs),
+    Mirror(Box<mirror::MirrorArgs>),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
@@ -121,6 +122,7 @@ pub fn main() -> ExitCode {
         Some(Command::Mirror(args)) => mirror::run(args),
         Some(Command::HostKeys(args)) => host_keys::run(args),
         Some(Command::Key(args)) => key::run(args),
+        Some(Command::Mirror(args)) => mirror::run(*args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
         Some(Command::Doctor(args)) => return doctor::run(&args),
         Some(Command::Job(args)) => job::run(args),
