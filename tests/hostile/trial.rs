@@ -1,0 +1,67 @@
+//! How one case is tried.
+
+use std::time::Duration;
+
+use regex::Regex;
+
+use crate::case::{Case, Direction, End};
+use crate::intact::{Snapshot, assert_sound};
+use crate::rig::repository::Repository;
+use crate::server::Server;
+use crate::world::World;
+
+/// The longest that a run may take beside its limit, on a busy machine.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Runs a mirror of the hostile far side on `world`'s worker, and looks at everything that must not have happened.
+pub(crate) fn run(world: &World, case: &Case) {
+    let server = Server::start(&case.far);
+    let id = world.new_id();
+    let local = world.create_local(id);
+    local.commit("main", "ours");
+    local.commit("topic", "ours, too");
+    let before = Snapshot::of(&local);
+    world.add(case.direction, id, &format!("http://127.0.0.1:{}/group/project.git", server.port()));
+
+    let job = world.push_job(case.direction, id);
+    world.see_neighbours();
+    world.wait_for(&job);
+
+    let state = world.state(case.direction, id);
+    let took = Duration::from_secs_f64(state["last_duration_seconds"].as_f64().expect("a run that has ended"));
+    let limit = case.takes.limit();
+    assert!(took <= limit + SLACK, "took {took:?}, and the limit is {limit:?}: {state}");
+    assert!(server.connections() > 0, "nobody came: {state}");
+    match case.end {
+        End::Fails(told) => {
+            assert_eq!(state["update_status"], "failed", "{state}");
+            assert_told(told, state["last_error"].as_str().unwrap(), server.port());
+            assert_untouched(case.direction, &before, &local);
+        }
+        End::Has(refs) => {
+            assert_eq!((state["update_status"].as_str(), &state["last_error"]), (Some("finished"), &().into()));
+            assert_eq!(local.mirrored_refs().into_keys().collect::<Vec<_>>(), refs);
+        }
+    }
+    assert_sound(&local);
+    world.assert_alive();
+}
+
+fn assert_told(expected: &str, told: &str, port: u16) {
+    let expected = expected.replace("AT", &format!("127\\.0\\.0\\.1:{port}")).replace("HOST", "127\\.0\\.0\\.1");
+    let regex = Regex::new(&format!("^(?:{expected})$")).unwrap();
+    assert!(regex.is_match(told), "expected {expected}\nbut was  {told}");
+    assert!(told.chars().count() <= 10_000 && !told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+}
+
+fn assert_untouched(direction: Direction, before: &Snapshot, local: &Repository) {
+    let mut after = Snapshot::of(local);
+    if direction == Direction::Push {
+        // What a push remembers is about the far side.
+        after.refs.retain(|name, _| !name.starts_with("refs/sidemirror/"));
+    }
+    assert_eq!(after.refs, before.refs);
+    let mut changed = after.files_changed_since(before);
+    changed.retain(|name| !name.starts_with("refs/sidemirror/push/"));
+    assert!(changed.is_empty(), "{changed:?}");
+}
