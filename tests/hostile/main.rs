@@ -9,11 +9,15 @@ mod case;
 mod engine;
 mod http;
 mod intact;
+mod listings;
 mod memory;
 mod neighbours;
+mod objects;
 mod packs;
 mod server;
 mod silence;
+mod statuses;
+mod transfers;
 mod trial;
 mod wire;
 mod world;
@@ -34,7 +38,13 @@ fn main() {
     for engine in Engine::ALL {
         // One worker for all, started by the first that needs it.
         let world = Arc::new(LazyLock::new(move || World::start(engine)));
-        let crowd = [("silence", silence::cases as fn() -> Vec<Case>)];
+        let crowd = [
+            ("silence", silence::cases as fn() -> Vec<Case>),
+            ("statuses", statuses::cases),
+            ("listings", listings::cases),
+            ("transfers", transfers::cases),
+            ("objects", objects::cases),
+        ];
         for (subject, case) in
             crowd.into_iter().flat_map(|(subject, cases)| cases().into_iter().map(move |case| (subject, case)))
         {

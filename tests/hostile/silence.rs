@@ -5,7 +5,7 @@ use crate::http::head;
 use crate::packs::Id;
 use crate::packs::header;
 use crate::server::behaviour;
-use crate::wire::{FETCH, PUSH, band, git_server, line, listing, negotiate, preface, upstream};
+use crate::wire::{FETCH, PUSH, band, git_server, listing, negotiate, preface, upstream};
 
 const SILENT: &str = r"The server AT accepted the connection but sent nothing for 2s\.";
 const TOO_LONG: &str = r"The run took longer than 8s and was ended while talking to AT\.";
@@ -108,13 +108,6 @@ pub(crate) fn cases() -> Vec<Case> {
                 visit.send(band(1, &header(2, 1000)))
             }),
             r"The remote('s answer was not understood| sent unusable objects): .+\.",
-        ),
-        pull(
-            "an_error_line_in_place_of_the_pack",
-            upstream(Id::NOBODY, |visit, _| {
-                visit.send(line("ERR \x1b]0;no\x07 upload-pack: \x1b[31mnot our ref\0 for you"))
-            }),
-            r"The remote's answer was not understood: .*not our ref.*",
         ),
     ]
 }
