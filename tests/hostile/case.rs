@@ -39,6 +39,8 @@ pub(crate) enum End {
     /// It fails, changes nothing here, and its owner is told something that this expression describes from beginning to
     /// end; `AT` stands for the far side's host and port, `HOST` for its host.
     Fails(&'static str),
+    /// It fails with such a message, but all that could be done is done.
+    FailsInPart(&'static str),
     /// It succeeds, and the local repository then has just these branches and tags.
     Has(&'static [&'static str]),
 }
@@ -83,6 +85,15 @@ impl Case {
     /// One that fails only at the end of the run's time.
     pub(crate) fn endless(self) -> Self {
         Self { takes: Takes::Deadline, ..self }
+    }
+
+    /// One that fails after what is right has been done.
+    pub(crate) fn in_part(self) -> Self {
+        let end = match self.end {
+            End::Fails(told) => End::FailsInPart(told),
+            other => other,
+        };
+        Self { end, ..self }
     }
 
     /// One that harms nothing after all.

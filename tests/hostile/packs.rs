@@ -79,13 +79,10 @@ impl Pack {
     }
 
     /// Adds an entry of any type (a number of three bits), with whatever its header says and whatever stands behind it.
-    /// Returns where it begins.
-    pub(crate) fn entry(&mut self, kind: u8, size: u64, data: &[u8]) -> usize {
-        let at = self.place();
+    pub(crate) fn entry(&mut self, kind: u8, size: u64, data: &[u8]) {
         self.entries.extend(entry_head(kind, size));
         self.entries.extend(data);
         self.count += 1;
-        at
     }
 
     /// Adds a delta against the object of this id.
@@ -95,9 +92,9 @@ impl Pack {
     }
 
     /// Adds a delta against what begins `back` bytes before it.
-    pub(crate) fn delta_back(&mut self, back: usize, delta: &[u8]) -> usize {
+    pub(crate) fn delta_back(&mut self, back: usize, delta: &[u8]) {
         let data = [offset(back), deflated(delta)].concat();
-        self.entry(OFFSET_DELTA, delta.len() as u64, &data)
+        self.entry(OFFSET_DELTA, delta.len() as u64, &data);
     }
 
     /// Where the next entry begins.

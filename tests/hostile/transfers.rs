@@ -23,7 +23,8 @@ pub(crate) fn cases() -> Vec<Case> {
             r".*not our ref.*",
         ),
         pull("nothing_but_a_nak", upstream(Id::NOBODY, |visit, _| visit.send(line("NAK\n"))), UNUSABLE),
-        pull("naks_without_end", upstream(Id::NOBODY, |visit, _| visit.flood(&line("NAK\n").repeat(1000))), UNUSABLE),
+        pull("naks_without_end", upstream(Id::NOBODY, |visit, _| visit.flood(&line("NAK\n").repeat(1000))), TOO_LONG)
+            .endless(),
         pull(
             "acks_without_end",
             upstream(Id::NOBODY, |visit, _| visit.flood(&line(format!("ACK {} continue\n", Id::NOBODY)).repeat(100))),

@@ -83,7 +83,12 @@ pub(crate) fn git_server(
 
 /// An upstream that answers the request for `tip` with this pack, whatever it is.
 pub(crate) fn sends(tip: Id, pack: Vec<u8>) -> Behaviour {
-    upstream(tip, move |visit, request| {
+    serves(listing("git-upload-pack", FETCH, [(&b"HEAD"[..], tip), (b"refs/heads/main", tip)]), pack)
+}
+
+/// An upstream with this list that answers every request with this pack.
+pub(crate) fn serves(list: Vec<u8>, pack: Vec<u8>) -> Behaviour {
+    git_server(list, move |visit, request| {
         negotiate(visit, request)?;
         visit.send([band(1, &pack), FLUSH.to_vec()].concat())
     })

@@ -36,6 +36,16 @@ impl Quarantine {
         Ok(odb)
     }
 
+    /// What was received, alone.
+    pub(super) fn arrivals(&self) -> Result<Odb<'static>, GitError> {
+        let problem = || GitError::library("look into the quarantine");
+        let odb = Odb::new().map_err(problem())?;
+        let objects = self.folder.path().join("objects");
+        let objects = objects.to_str().ok_or_else(|| GitError::Corrupt("its path is not UTF-8".to_owned()))?;
+        odb.add_disk_alternate(objects).map_err(problem())?;
+        Ok(odb)
+    }
+
     /// Moves what was received into `repository`. Packs go before their indexes: an index without its pack would be a
     /// promise that nobody keeps.
     pub(super) fn keep(self, repository: &Repository) -> Result<(), GitError> {
