@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) far: Behaviour,
     pub(crate) end: End,
     pub(crate) takes: Takes,
+    /// Whether the local repository holds some megabytes.
+    pub(crate) is_large: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +70,7 @@ impl Takes {
 
 /// A pull that fails at once.
 pub(crate) fn pull(name: &'static str, far: Behaviour, told: &'static str) -> Case {
-    Case { name, direction: Direction::Pull, far, end: End::Fails(told), takes: Takes::NoTime }
+    Case { name, direction: Direction::Pull, far, end: End::Fails(told), takes: Takes::NoTime, is_large: false }
 }
 
 /// A push that fails at once.
@@ -85,6 +87,11 @@ impl Case {
     /// One that fails only at the end of the run's time.
     pub(crate) fn endless(self) -> Self {
         Self { takes: Takes::Deadline, ..self }
+    }
+
+    /// One for which there is more to send than fits into the buffers on the way.
+    pub(crate) fn with_much_to_send(self) -> Self {
+        Self { is_large: true, ..self }
     }
 
     /// One that fails after what is right has been done.

@@ -14,6 +14,7 @@ mod memory;
 mod neighbours;
 mod objects;
 mod packs;
+mod pushes;
 mod server;
 mod silence;
 mod statuses;
@@ -44,6 +45,7 @@ fn main() {
             ("listings", listings::cases),
             ("transfers", transfers::cases),
             ("objects", objects::cases),
+            ("pushes", pushes::cases),
         ];
         for (subject, case) in
             crowd.into_iter().flat_map(|(subject, cases)| cases().into_iter().map(move |case| (subject, case)))

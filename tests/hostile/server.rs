@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 /// Longer than any case may take: a thread that waits for its client's goodbye ends at last.
 const LONGEST_VISIT: Duration = Duration::from_mins(2);
 
@@ -72,6 +74,13 @@ impl Visit {
     pub(crate) fn hold(&mut self) -> io::Result<()> {
         let mut unheard = [0; 16 * 1024];
         while self.stream.read(&mut unheard)? > 0 {}
+        Ok(())
+    }
+
+    /// Takes nothing more until the client has gone.
+    pub(crate) fn hold_deaf(&mut self) -> io::Result<()> {
+        let mut watched = [PollFd::new(&self.socket, PollFlags::RDHUP | PollFlags::HUP)];
+        poll(&mut watched, Some(&LONGEST_VISIT.try_into().map_err(io::Error::other)?))?;
         Ok(())
     }
 

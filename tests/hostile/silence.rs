@@ -4,8 +4,9 @@ use crate::case::{Case, Direction, pull, push};
 use crate::http::head;
 use crate::packs::Id;
 use crate::packs::header;
+use crate::pushes::receiver;
 use crate::server::behaviour;
-use crate::wire::{FETCH, PUSH, band, git_server, listing, negotiate, preface, upstream};
+use crate::wire::{FETCH, band, listing, negotiate, preface, upstream};
 
 const SILENT: &str = r"The server AT accepted the connection but sent nothing for 2s\.";
 const TOO_LONG: &str = r"The run took longer than 8s and was ended while talking to AT\.";
@@ -110,12 +111,4 @@ pub(crate) fn cases() -> Vec<Case> {
             r"The remote('s answer was not understood| sent unusable objects): .+\.",
         ),
     ]
-}
-
-/// A far side for a push, with one branch of its own, that does this in the place of a report.
-fn receiver(
-    act: impl Fn(&mut crate::server::Visit) -> std::io::Result<()> + Send + Sync + 'static,
-) -> crate::server::Behaviour {
-    let list = listing("git-receive-pack", PUSH, [(&b"refs/heads/theirs"[..], Id::NOBODY)]);
-    git_server(list, move |visit, _| act(visit))
 }

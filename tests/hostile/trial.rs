@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rand::RngExt as _;
 use regex::Regex;
 
 use crate::case::{Case, Direction, End};
@@ -19,7 +20,7 @@ pub(crate) fn run(world: &World, case: &Case) {
     let id = world.new_id();
     let local = world.create_local(id);
     local.commit("main", "ours");
-    local.commit("topic", "ours, too");
+    local.commit("topic", &if case.is_large { noise() } else { "ours, too".to_owned() });
     let before = Snapshot::of(&local);
     world.add(case.direction, id, &format!("http://127.0.0.1:{}/group/project.git", server.port()));
 
@@ -66,4 +67,10 @@ fn assert_untouched(direction: Direction, before: &Snapshot, local: &Repository)
     let mut changed = after.files_changed_since(before);
     changed.retain(|name| !name.starts_with("refs/sidemirror/push/"));
     assert!(changed.is_empty(), "{changed:?}");
+}
+
+/// Four megabytes that do not get much smaller by compression; a commit holds them twice.
+fn noise() -> String {
+    let random = rand::rng().sample_iter(rand::distr::Alphanumeric);
+    random.take(4_000_000).map(char::from).collect()
 }
