@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable, profile, redises};
+use super::{ConfigArgs, administration, environment_variable, profile, redises, secret_key};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
@@ -28,6 +28,7 @@ use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
 use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
+use crate::store::redis::key_in_use;
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -99,7 +100,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
     let repositories = preparation::repositories(&config)?;
-    let sealing_key = preparation::sealing_key(&config)?;
+    let keys = secret_key::sealing_keys(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redises = tokio::select! {
@@ -108,7 +109,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     let redis = redises.queues.clone();
     config.sidekiq.profile = profile::choose(&config, &redis).await?;
-    let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
+    key_in_use::check(&redis, &keys).await.context("the worker cannot read the mirrors' secrets")?;
+    let store = administration::open_store(&config, &redis, Ok(keys))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
