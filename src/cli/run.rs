@@ -21,7 +21,8 @@ use super::{ConfigArgs, administration, environment_variable, profile, redises};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Libgit2, Limits};
+use crate::coordination::hosts::Hosts;
+use crate::git::Libgit2;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::net::{Door, DoorSettings};
@@ -124,8 +125,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         repositories,
         door: door(&config)?,
         engine: Arc::new(Libgit2),
-        limits: Limits::NONE,
-        run_deadline: config.mirror.run_deadline,
+        limits: config.mirror.limits.clone(),
+        hosts: Hosts::new(redis.clone(), config.mirror.hosts),
         observer: metrics.clone(),
     });
     let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));

@@ -6,6 +6,8 @@ mod capsules;
 mod error;
 mod file;
 mod gitlab;
+mod hosts;
+mod limits;
 mod mirroring;
 mod queues;
 mod redis;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use limits::Children;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;

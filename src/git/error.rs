@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use super::Excess;
 use crate::mirror::refs::{BadObjectId, RefName};
 use crate::net::NetError;
 
@@ -59,6 +60,9 @@ pub enum GitError {
         /// What the far side's hooks said.
         remote_text: String,
     },
+    /// More than a run may bring in.
+    #[error("{0}.")]
+    Limit(Excess),
     /// A name that git does not accept.
     #[error("Git does not accept the name {0:?}.")]
     BadName(String),
@@ -106,6 +110,12 @@ impl GitError {
 /// What the far side said, as a paragraph behind an error.
 pub(crate) fn quoted(remote_text: &str) -> String {
     if remote_text.is_empty() { String::new() } else { format!("\n\nThe remote said:\n{remote_text}") }
+}
+
+impl From<Excess> for GitError {
+    fn from(excess: Excess) -> Self {
+        Self::Limit(excess)
+    }
 }
 
 impl From<BadObjectId> for GitError {

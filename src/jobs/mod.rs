@@ -4,6 +4,8 @@ mod abandon;
 mod ancestry;
 mod environment;
 mod error;
+mod host;
+mod limits;
 mod remote_mirror;
 mod run;
 mod shortfall;

@@ -10,12 +10,14 @@
 
 mod access;
 mod allowance;
+mod blame;
 mod credentials;
 mod deadline;
 mod door;
 mod error;
 mod guard;
 mod http;
+mod limit;
 mod mask;
 mod outgoing;
 mod resolver;
@@ -31,6 +33,7 @@ pub use door::{Door, DoorSettings};
 pub use error::NetError;
 pub use guard::{AddressGuard, Forbidden};
 pub use http::Answer;
+pub use limit::Budget;
 pub use mask::mask;
 pub use outgoing::Upload;
 pub use service::Service;

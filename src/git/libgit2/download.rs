@@ -9,7 +9,7 @@ use super::listing::advertisement;
 use super::quarantine::Quarantine;
 use super::{Connection, explained};
 use crate::git::repository::oid;
-use crate::git::{GitError, Progress, Repository, Transfer, Upstream};
+use crate::git::{Excess, GitError, LimitKind, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
 
@@ -17,6 +17,7 @@ use crate::net::Session;
 pub(super) struct Reading<'a, 'remote> {
     repository: &'a Repository,
     session: &'a Session,
+    limits: Limits,
     handle: &'a git2::Repository,
     connection: Connection<'a, 'remote>,
     advertisement: Advertisement,
@@ -26,11 +27,12 @@ impl<'a, 'remote> Reading<'a, 'remote> {
     pub(super) fn new(
         repository: &'a Repository,
         session: &'a Session,
+        limits: &Limits,
         handle: &'a git2::Repository,
         connection: Connection<'a, 'remote>,
     ) -> Result<Self, GitError> {
         let advertisement = advertisement(connection.list().map_err(|error| explained(session, &error))?)?;
-        Ok(Self { repository, session, handle, connection, advertisement })
+        Ok(Self { repository, session, limits: *limits, handle, connection, advertisement })
     }
 
     /// The pack for `missing`, into whatever object database `handle` has now.
@@ -115,6 +117,8 @@ impl Upstream for Reading<'_, '_> {
         // Whatever else this story wants begins where this download began.
         self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
         received?;
+        // With the objects that a thin pack was completed with, which did not come over the network.
+        Excess::check(LimitKind::Growth, self.limits.growth, quarantine.size()?)?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }

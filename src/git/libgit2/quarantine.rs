@@ -36,6 +36,18 @@ impl Quarantine {
         Ok(odb)
     }
 
+    /// Bytes of what was received, as it lies on disk.
+    pub(super) fn size(&self) -> Result<u64, GitError> {
+        let look = || -> io::Result<u64> {
+            let mut bytes = 0;
+            for entry in fs::read_dir(self.folder.path().join("objects/pack"))? {
+                bytes += entry?.metadata()?.len();
+            }
+            Ok(bytes)
+        };
+        look().map_err(GitError::io("look at the received objects"))
+    }
+
     /// Moves what was received into `repository`. Packs go before their indexes: an index without its pack would be a
     /// promise that nobody keeps.
     pub(super) fn keep(self, repository: &Repository) -> Result<(), GitError> {
