@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{profile, redises};
-use crate::config::Config;
+use super::{profile, redises, secret_key};
+use crate::config::{Config, ConfigError};
 use crate::connections::Redis;
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
-use crate::store::redis::{SealError, SealingKey};
+use crate::store::redis::{SealError, SealingKeys};
 use crate::store::{MirrorStore, RedisStore};
 
 /// The open connections of a subcommand.
@@ -28,7 +28,7 @@ impl Administration {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let redis = redises::connect_first(&config).await?;
-            let store = open_store(&config, &redis, sealing_key(&config))?;
+            let store = open_store(&config, &redis, secret_key::sealing_keys(&config))?;
             work(Self { store, redis, config }).await
         })
     }
@@ -45,17 +45,13 @@ impl Administration {
     }
 }
 
-/// The key that seals logins.
-pub(super) fn sealing_key(config: &Config) -> Result<SealingKey, SealError> {
-    SealingKey::read(&config.mirror.secret_key_file)
-}
-
 /// The configured store.
 pub(super) fn open_store(
     config: &Config,
     redis: &Redis,
-    sealing_key: Result<SealingKey, SealError>,
+    keys: Result<SealingKeys, ConfigError>,
 ) -> anyhow::Result<Arc<dyn MirrorStore>> {
     let max_delay = chrono::TimeDelta::from_std(config.mirror.max_delay)?;
-    Ok(Arc::new(RedisStore::new(redis.clone(), max_delay, sealing_key)))
+    let keys = keys.map_err(|error| SealError::NoKey(error.to_string()));
+    Ok(Arc::new(RedisStore::new(redis.clone(), max_delay, keys)))
 }

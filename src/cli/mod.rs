@@ -10,6 +10,7 @@ mod pause;
 mod profile;
 mod redises;
 mod run;
+mod secret_key;
 mod status;
 
 use std::path::PathBuf;

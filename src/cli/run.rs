@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable, profile, redises};
+use super::{ConfigArgs, administration, environment_variable, profile, redises, secret_key};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
@@ -100,7 +100,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
     let repositories = preparation::repositories(&config)?;
-    let sealing_key = preparation::sealing_key(&config)?;
+    let keys = secret_key::sealing_keys(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redises = tokio::select! {
@@ -109,7 +109,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     let redis = redises.queues.clone();
     config.sidekiq.profile = profile::choose(&config, &redis).await?;
-    let store = administration::open_store(&config, &redis, Ok(sealing_key))?;
+    let store = administration::open_store(&config, &redis, Ok(keys))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);

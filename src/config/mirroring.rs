@@ -23,8 +23,10 @@ pub struct Mirroring {
     pub store: StoreKind,
     /// Bare repositories live under here.
     pub repositories: PathBuf,
-    /// The key that seals credentials at rest: 32 bytes in base64.
+    /// The file with the key that seals secrets at rest: 32 bytes in base64. Other places may hold it, too.
     pub secret_key_file: PathBuf,
+    /// Files with keys that were in use before, which still open what they sealed.
+    pub previous_secret_key_files: Vec<PathBuf>,
     /// Where metrics and health are served; nowhere if `None`.
     pub listen: Option<SocketAddr>,
     /// How many pull mirrors may be under way.
@@ -108,6 +110,7 @@ impl Mirroring {
             store: store(&mut section)?,
             repositories: absolute(&mut section, "repositories", "/var/lib/sidemirror/repositories")?,
             secret_key_file: absolute(&mut section, "secret_key_file", "/etc/sidemirror/secret.key")?,
+            previous_secret_key_files: section.files("previous_secret_key_files")?,
             listen: address(&mut section, listen)?,
             capacity: Capacity {
                 max: section.number("max_capacity", 1..=100_000)?.unwrap_or(100),

@@ -77,6 +77,15 @@ impl Section {
         }
     }
 
+    /// A list of such paths.
+    pub(super) fn files(&mut self, key: &str) -> Result<Vec<PathBuf>, ConfigError> {
+        let paths = self.names(key)?;
+        match paths.iter().find(|path| !path.starts_with('/')) {
+            None => Ok(paths.into_iter().map(PathBuf::from).collect()),
+            Some(path) => Err(self.error(key, format!("got {path:?}"), "paths that begin with /")),
+        }
+    }
+
     pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, ConfigError> {
         match self.take(key) {
             None => Ok(None),

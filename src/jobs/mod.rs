@@ -1,6 +1,7 @@
 //! The job classes, one to a file: the only place where Sidekiq, mirrors, git, the store and coordination meet.
 
 mod abandon;
+mod access;
 mod ancestry;
 mod environment;
 mod error;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use abandon::abandon;
+pub use access::access;
 pub use environment::{Environment, RunObserver, RunOutcome, RunReport};
 pub use error::RunError;
 pub use remote_mirror::RemoteMirror;

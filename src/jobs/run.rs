@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::abandon;
+use super::access::access;
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
 use super::{host, limits};
@@ -20,7 +21,7 @@ use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::limits::Limit;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
-use crate::net::{Access, Credentials, NetError, RemoteUrl, Session};
+use crate::net::{NetError, RemoteUrl, Session};
 use crate::sidekiq::{Job, NotDone};
 use crate::store::{StoreError, Transition};
 
@@ -103,9 +104,7 @@ impl Run {
     /// Permission to reach the mirror's far side, until the run is cancelled or out of time.
     async fn session(&self) -> Result<Session, RunError> {
         let url = RemoteUrl::parse(&self.mirror.settings.url)?;
-        let login = self.environment.store.login(&self.mirror).await?;
-        let credentials = login.map(|login| Credentials::new(login.user, login.password));
-        let access = Access { credentials, ..Access::default() };
+        let access = access(&self.mirror.settings, self.environment.store.secrets(&self.mirror).await?);
         let allowance = limits::allowance(&self.mirror.settings.limits.or(&self.environment.limits));
         Ok(self.environment.door.session(url, access, allowance, self.cancel.clone()))
     }

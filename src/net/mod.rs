@@ -38,4 +38,4 @@ pub use mask::mask;
 pub use outgoing::Upload;
 pub use service::Service;
 pub use session::{Session, Traffic};
-pub use url::{RemoteUrl, UrlError};
+pub use url::{RemoteUrl, Scheme, UrlError};

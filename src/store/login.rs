@@ -2,11 +2,11 @@
 
 use secrecy::SecretString;
 
-/// A user name and a password or token.
+/// A user name and a password or token. Both are secrets, since some hosts take a token in the user's place.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// The name; some hosts take a token here and no password.
-    pub user: String,
-    /// The password or token.
+    /// The name, or a token where there is no password.
+    pub user: SecretString,
+    /// The password or token; may be empty.
     pub password: SecretString,
 }

@@ -3,6 +3,7 @@
 
 mod login;
 pub mod redis;
+mod secrets;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use crate::mirror::state::{Event, Refused};
 
 pub use login::Login;
 pub use redis::RedisStore;
+pub use secrets::{Change, SecretName, Secrets, SecretsChange};
 
 /// Loads and keeps mirrors. Every change of state is a compare-and-swap: of two that race, one is told.
 #[async_trait]
@@ -34,38 +36,33 @@ pub trait MirrorStore: Send + Sync {
         Ok(answers.pop().unwrap_or(Transition::Missing))
     }
 
-    /// What a mirror logs in with, if anything. It is only given for the host it was set for.
-    async fn login(&self, mirror: &Mirror) -> Result<Option<Login>, StoreError>;
+    /// A mirror's secrets, opened. They are only given for the place that they were set for.
+    async fn secrets(&self, mirror: &Mirror) -> Result<Secrets, StoreError>;
+
+    /// Which secrets each of these mirrors has, without opening any.
+    async fn stored(&self, keys: &[MirrorKey]) -> Result<Vec<Vec<SecretName>>, StoreError>;
 
     /// How many pull mirrors stand where.
     async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError>;
 
     /// Adds a mirror; `false`, and nothing done, if there is one of its name.
-    async fn add(&self, mirror: &Mirror, login: Option<&Login>) -> Result<bool, StoreError>;
+    async fn add(&self, mirror: &Mirror, secrets: &Secrets) -> Result<bool, StoreError>;
 
-    /// Changes a mirror's settings; `None` if there is none of this name. The login is kept if `login` is
-    /// `None`, and replaced or removed otherwise. `change` may be called again when somebody else was faster.
+    /// Changes a mirror's settings and secrets; `None` if there is none of this name. A secret that is not set here
+    /// stays, unless the host or proxy that it was given for becomes another. `change` may be called again when
+    /// somebody else was faster.
     async fn change(
         &self,
         key: MirrorKey,
         change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
-        login: Option<LoginChange<'_>>,
+        secrets: &SecretsChange,
     ) -> Result<Option<Mirror>, StoreError>;
 
-    /// Removes a mirror and its login; `false` if there was none of this name.
+    /// Removes a mirror and its secrets; `false` if there was none of this name.
     async fn remove(&self, key: MirrorKey) -> Result<bool, StoreError>;
 
     /// All mirrors of a direction, by number; one whose record cannot be understood is left out, and logged.
     async fn list(&self, direction: Direction) -> Result<Vec<Mirror>, StoreError>;
-}
-
-/// What a change of settings does to the login.
-#[derive(Debug, Clone, Copy)]
-pub enum LoginChange<'a> {
-    /// It logs in with this from now on.
-    Set(&'a Login),
-    /// It logs in no more.
-    Clear,
 }
 
 /// What became of an event.
@@ -110,7 +107,7 @@ pub enum StoreError {
         /// Where the reading failed.
         problem: String,
     },
-    /// A login could not be sealed or opened.
+    /// A secret could not be sealed or opened.
     #[error(transparent)]
     Seal(#[from] redis::SealError),
     /// Others kept changing the record.

@@ -11,7 +11,7 @@ use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
-use sidemirror::net::{Forbidden, NetError, UrlError};
+use sidemirror::net::{Forbidden, NetError, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -71,7 +71,8 @@ fn of_the_network() -> Vec<String> {
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
     texts.extend(one_of_each!(UrlError:
-        Scheme; Malformed(reason()); ControlCharacter; QueryOrFragment; Credentials;
+        Scheme; Malformed(reason()); ControlCharacter; Space; QueryOrFragment; Credentials; Option; User;
+        Loginless(Scheme::Git); ShortForm;
     ));
     texts
 }

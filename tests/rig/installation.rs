@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -30,6 +31,7 @@ impl Installation {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("secret.key");
         fs::write(&key, BASE64_STANDARD.encode([7; 32])).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let repositories = folder.path().join("repositories");
         fs::create_dir(&repositories).unwrap();
         Self { folder, redis_url: redis_url.to_owned(), settings: BTreeMap::new(), mirror_settings: BTreeMap::new() }

@@ -5,8 +5,8 @@ use sidemirror::connections::{self, RedisSettings};
 use sidemirror::mirror::key::{Direction, MirrorId, MirrorKey};
 use sidemirror::mirror::record::{Mirror, Settings};
 use sidemirror::mirror::state::RunState;
-use sidemirror::store::redis::SealingKey;
-use sidemirror::store::{Login, MirrorStore, RedisStore};
+use sidemirror::store::redis::{SealingKey, SealingKeys};
+use sidemirror::store::{Login, MirrorStore, RedisStore, Secrets, SecretsChange};
 use tokio::runtime::Runtime;
 
 use super::git_http::GitServer;
@@ -23,25 +23,28 @@ impl Store {
     /// Opens the store with the installation's key.
     pub fn open(redis: &Redis, installation: &Installation) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let key = SealingKey::read(&installation.folder().join("secret.key")).unwrap();
+        let key = std::fs::read_to_string(installation.folder().join("secret.key")).unwrap();
+        let keys = SealingKeys::new(SealingKey::parse(&key).unwrap(), Vec::new());
         let settings = RedisSettings::new(redis.url().parse().unwrap());
         let connection = runtime.block_on(connections::Redis::connect(&settings)).unwrap();
-        let store = RedisStore::new(connection, TimeDelta::minutes(300), Ok(key));
+        let store = RedisStore::new(connection, TimeDelta::minutes(300), Ok(keys));
         Self { runtime, store }
     }
 
     /// Adds a pull mirror of a repository on the rig's git server, due at this moment.
     pub fn add_pull(&self, id: u64, repository: &str, url: &str, due_at: DateTime<Utc>) {
-        let login = Login { user: GitServer::USER.to_owned(), password: GitServer::PASSWORD.into() };
+        let login = Login { user: GitServer::USER.into(), password: GitServer::PASSWORD.into() };
+        let secrets = Secrets { login: Some(login), ..Secrets::default() };
         let settings = Settings::new(Direction::Pull, repository.to_owned(), url.to_owned());
         let mirror = Mirror { id: MirrorId(id), settings, state: RunState::new(Direction::Pull, due_at) };
-        assert!(self.runtime.block_on(self.store.add(&mirror, Some(&login))).unwrap());
+        assert!(self.runtime.block_on(self.store.add(&mirror, &secrets)).unwrap());
     }
 
     /// Changes the state of a pull mirror by hand.
     pub fn change_state(&self, id: u64, mut change: impl FnMut(&mut RunState) + Send) {
         let mut apply = |mirror: &mut Mirror| change(&mut mirror.state);
-        let changed = self.store.change(MirrorKey::pull(MirrorId(id)), &mut apply, None);
+        let keep = SecretsChange::default();
+        let changed = self.store.change(MirrorKey::pull(MirrorId(id)), &mut apply, &keep);
         self.runtime.block_on(changed).unwrap().unwrap();
     }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::super::administration;
 use super::super::run::preparation;
+use super::super::secret_key;
 use super::finding::Finding;
 use crate::config::Config;
 
@@ -20,7 +20,9 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
         ("mirror.redis.sentinel_password_file", sentinels),
         ("mirror.redis.key_file", access.key_file.as_deref()),
     ];
-    findings.extend(secrets.into_iter().filter_map(|(key, path)| exposed(key, path?)));
+    let previous = config.mirror.previous_secret_key_files.iter();
+    let previous = previous.map(|path| ("mirror.previous_secret_key_files", Some(path.as_path())));
+    findings.extend(secrets.into_iter().chain(previous).filter_map(|(key, path)| exposed(key, path?)));
     findings
 }
 
@@ -41,12 +43,11 @@ fn repositories(config: &Config) -> Finding {
 
 fn sealing_key(config: &Config) -> Finding {
     const SUBJECT: &str = "secret_key";
-    let path = config.mirror.secret_key_file.display();
-    match administration::sealing_key(config) {
-        Ok(_) => Finding::ok(SUBJECT, format!("{path} holds a key")),
+    match secret_key::sealing_keys(config) {
+        Ok(keys) => Finding::ok(SUBJECT, format!("key {} is in use", keys.current_id())),
         Err(error) => {
-            let cure = "make one with head -c 32 /dev/urandom | base64, or put back the copy that you kept";
-            Finding::error(SUBJECT, format!("{path} {error}"), "32 random bytes in base64", cure)
+            let cure = "make one with `sidemirror secrets generate-key FILE`, or put back the copy that you kept";
+            Finding::error(SUBJECT, error.to_string(), "32 random bytes in base64", cure)
         }
     }
 }

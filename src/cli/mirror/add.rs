@@ -13,6 +13,7 @@ use crate::git::Repositories;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::RunState;
+use crate::store::Secrets;
 
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
@@ -46,9 +47,9 @@ pub(super) async fn add(administration: &Administration, args: AddArgs) -> anyho
     if administration.store.load(key).await?.is_some() {
         bail!(exists());
     }
-    let login = args.login.read()?;
+    let secrets = Secrets { login: args.login.read()?, ..Secrets::default() };
     let mirror = Mirror { id: MirrorId(args.id), settings, state: RunState::new(direction, Utc::now()) };
-    if !administration.store.add(&mirror, login.as_ref()).await? {
+    if !administration.store.add(&mirror, &secrets).await? {
         bail!(exists());
     }
     if args.json {

@@ -38,7 +38,7 @@ impl LoginArgs {
             }
             None => bail!("--user needs --password-file FILE, or a terminal to ask for the password on"),
         };
-        Ok(Some(Login { user, password }))
+        Ok(Some(Login { user: user.into(), password }))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{RuleArgs, Which, existing, missing};
 use crate::git::Repositories;
 use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::Status;
-use crate::store::LoginChange;
+use crate::store::{Change, SecretsChange};
 
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
@@ -51,12 +51,13 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
     let mut after = before.clone();
     apply(&mut after)?;
 
-    // A password is never sent to another host than the one it was given for.
-    let login_change = match &login {
-        Some(login) => Some(LoginChange::Set(login)),
-        None => (args.no_login || after.origin() != before.origin()).then_some(LoginChange::Clear),
+    let login = match login {
+        Some(login) => Change::Set(login),
+        None if args.no_login => Change::Clear,
+        None => Change::Keep,
     };
-    let begin_anew = after.url != before.url || login.is_some();
+    let secrets = SecretsChange { login, ..SecretsChange::default() };
+    let begin_anew = after.url != before.url || secrets.sets_something();
     // Applied to the mirror as it is at that moment: somebody else may be changing it, too.
     let mut applied = Ok(());
     let mut change = |mirror: &mut Mirror| {
@@ -71,14 +72,14 @@ pub(super) async fn update(administration: &Administration, args: UpdateArgs) ->
         }
     };
     let key = args.which.key();
-    let mirror = administration.store.change(key, &mut change, login_change).await?;
+    let mirror = administration.store.change(key, &mut change, &secrets).await?;
     applied?;
     let mirror = mirror.with_context(|| missing(key))?;
     if args.json {
         output::json(&View::of(&mirror))
     } else {
         let anew = if begin_anew { "; its failures are forgiven, and a pull mirror is due now" } else { "" };
-        let login = if after.origin() != before.origin() && login.is_none() {
+        let login = if after.origin() != before.origin() && !secrets.login.is_set() {
             "; at the other host it logs in no more"
         } else {
             ""

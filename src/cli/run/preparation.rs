@@ -6,10 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 
 use tokio::net::TcpListener;
 
-use super::super::administration;
 use crate::config::{Config, ConfigError};
 use crate::git::Repositories;
-use crate::store::redis::SealingKey;
 
 /// The repositories folder: made if it is missing, ours, and writable.
 pub(in crate::cli) fn repositories(config: &Config) -> Result<Repositories, ConfigError> {
@@ -32,15 +30,6 @@ pub(in crate::cli) fn repositories(config: &Config) -> Result<Repositories, Conf
     }
     tempfile::tempfile_in(folder).map_err(|error| wrong(format!("cannot be written: {error}")))?;
     Repositories::new(folder).map_err(|error| wrong(error.to_string()))
-}
-
-/// The key that seals logins.
-pub(super) fn sealing_key(config: &Config) -> Result<SealingKey, ConfigError> {
-    administration::sealing_key(config).map_err(|error| {
-        let problem = format!("{} {error}", config.mirror.secret_key_file.display());
-        let accepted = "a readable file with 32 random bytes in base64 (head -c 32 /dev/urandom | base64)";
-        config.error("mirror.secret_key_file", problem, accepted)
-    })
 }
 
 /// The socket for metrics and health, if they are to be served.

@@ -1,7 +1,7 @@
 //! Mirrors in Redis.
 //!
 //! ```text
-//! sidemirror:pull:7              hash   record: settings and state as JSON; login: sealed, if there is one
+//! sidemirror:pull:7              hash   record: settings and state as JSON; login, bearer, ...: its secrets, each sealed
 //! sidemirror:pull                set    the ids of all pull mirrors
 //! sidemirror:pull:due            zset   ids by the time they are due, in milliseconds; only those to be scheduled
 //! sidemirror:pull:status:failed  set    ids by where they stand
@@ -12,6 +12,9 @@
 
 mod record;
 mod seal;
+mod sealing_keys;
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +22,9 @@ use redis::{Cmd, Script};
 
 use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
-use super::{Counts, Login, LoginChange, MirrorStore, StoreError, Transition};
+use self::sealing_keys::FieldChange;
+pub use self::sealing_keys::SealingKeys;
+use super::{Counts, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::record::Mirror;
@@ -36,28 +41,28 @@ const PAGE: usize = 500;
 pub struct RedisStore {
     redis: Redis,
     max_delay: TimeDelta,
-    sealing_key: Result<SealingKey, SealError>,
+    keys: Result<SealingKeys, SealError>,
     replace: Script,
     remove: Script,
 }
 
-/// A record to be replaced by a mirror, and what its login becomes: `keep`, `clear`, or a sealed one.
+/// A record to be replaced by a mirror, and what becomes of its secrets.
 struct Replacement<'a> {
     old: &'a Record,
     new: Mirror,
-    login: String,
+    secrets: Vec<FieldChange>,
 }
 
 impl RedisStore {
-    /// A store on this Redis. Where there is no sealing key, mirrors that log in can be neither added nor run.
-    pub fn new(redis: Redis, max_delay: TimeDelta, sealing_key: Result<SealingKey, SealError>) -> Self {
+    /// A store on this Redis. Where there are no keys, mirrors with secrets can be neither added nor run.
+    pub fn new(redis: Redis, max_delay: TimeDelta, keys: Result<SealingKeys, SealError>) -> Self {
         let replace = Script::new(include_str!("replace.lua"));
         let remove = Script::new(include_str!("remove.lua"));
-        Self { redis, max_delay, sealing_key, replace, remove }
+        Self { redis, max_delay, keys, replace, remove }
     }
 
-    fn sealing_key(&self) -> Result<&SealingKey, StoreError> {
-        Ok(self.sealing_key.as_ref().map_err(SealError::clone)?)
+    fn keys(&self) -> Result<&SealingKeys, StoreError> {
+        Ok(self.keys.as_ref().map_err(SealError::clone)?)
     }
 
     /// Each mirror's record; `None` if there is none.
@@ -86,11 +91,14 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let mut call = self.replace.prepare_invoke();
-        for Replacement { old, new, login } in replacements {
+        for Replacement { old, new, secrets } in replacements {
             let key = new.key();
             call.key(Keys::record(key)).key(Keys::due(key.direction)).key(Keys::all(key.direction));
             call.key(old.status_set(key.direction)).key(Keys::status(key.direction, &new.state));
-            call.arg(old.text.as_slice()).arg(record::write(new)).arg(key.id.0).arg(due_score(new)).arg(login);
+            call.arg(old.text.as_slice()).arg(record::write(new)).arg(key.id.0).arg(due_score(new)).arg(secrets.len());
+            for (field, sealed) in secrets {
+                call.arg(field).arg(sealed);
+            }
         }
         Ok(self.redis.invoke(&call).await?)
     }
@@ -100,19 +108,35 @@ impl RedisStore {
         Circumstances { direction, now: Utc::now(), max_delay: self.max_delay, jitter }
     }
 
-    /// What becomes of a mirror's login.
-    fn login_word(&self, mirror: &Mirror, change: Option<LoginChange<'_>>) -> Result<String, StoreError> {
-        Ok(match change {
-            None => "keep".to_owned(),
-            Some(LoginChange::Clear) => "clear".to_owned(),
-            Some(LoginChange::Set(login)) => self.sealing_key()?.seal(mirror, login)?,
-        })
+    /// What a change of secrets does to the record.
+    fn sealed(&self, mirror: &Mirror, change: &SecretsChange) -> Result<Vec<FieldChange>, StoreError> {
+        // Without anything to seal no key is needed.
+        if change.is_empty() { Ok(Vec::new()) } else { Ok(self.keys()?.seal_change(mirror, change)?) }
     }
 }
 
 /// The mirror that a member of an index names.
 fn member_id(member: &[u8]) -> Option<MirrorId> {
     std::str::from_utf8(member).ok()?.parse().ok()
+}
+
+/// The secrets that stay behind when a mirror goes to another place: nothing is ever sent to a host that it was not given
+/// for. What is set for the new place comes after these.
+fn left_behind(old: &Mirror, new: &Mirror) -> Vec<FieldChange> {
+    let (moved, other_proxy) =
+        (old.settings.origin() != new.settings.origin(), old.settings.reach.proxy != new.settings.reach.proxy);
+    let of_host = [SecretName::Login, SecretName::Bearer, SecretName::Header("*".to_owned()), SecretName::ClientKey];
+    let of_proxy = [SecretName::ProxyLogin];
+    let names = of_host.iter().filter(|_| moved).chain(of_proxy.iter().filter(|_| other_proxy));
+    names.map(|name| (name.to_string(), String::new())).collect()
+}
+
+/// The secrets among the fields of a record, by name.
+fn secret_names(fields: &[Vec<u8>]) -> Vec<SecretName> {
+    let mut names: Vec<_> =
+        fields.iter().filter_map(|field| SecretName::parse(std::str::from_utf8(field).ok()?)).collect();
+    names.sort_unstable();
+    names
 }
 
 /// When a mirror is due, in milliseconds, or nothing if it is not to be scheduled.
@@ -166,7 +190,7 @@ impl MirrorStore for RedisStore {
                         Ok(state) => {
                             indexes.push(index);
                             let new = Mirror { state, ..old.mirror.clone() };
-                            replacements.push(Replacement { old, new, login: "keep".to_owned() });
+                            replacements.push(Replacement { old, new, secrets: Vec::new() });
                         }
                     },
                 }
@@ -181,9 +205,29 @@ impl MirrorStore for RedisStore {
         answers.into_iter().zip(events).map(contended).collect()
     }
 
-    async fn login(&self, mirror: &Mirror) -> Result<Option<Login>, StoreError> {
-        let sealed: Option<String> = self.redis.query(&Cmd::hget(Keys::record(mirror.key()), "login")).await?;
-        sealed.map(|sealed| Ok(self.sealing_key()?.open(mirror, &sealed)?)).transpose()
+    async fn secrets(&self, mirror: &Mirror) -> Result<Secrets, StoreError> {
+        let fields: BTreeMap<String, String> = self.redis.query(&Cmd::hgetall(Keys::record(mirror.key()))).await?;
+        let mut secrets = Secrets::default();
+        for (field, sealed) in fields {
+            if let Some(name) = SecretName::parse(&field) {
+                self.keys()?.open_into(&mut secrets, mirror, name, &sealed)?;
+            }
+        }
+        Ok(secrets)
+    }
+
+    async fn stored(&self, keys: &[MirrorKey]) -> Result<Vec<Vec<SecretName>>, StoreError> {
+        let mut stored = Vec::with_capacity(keys.len());
+        for page in keys.chunks(PAGE) {
+            let mut pipeline = redis::pipe();
+            for key in page {
+                pipeline.hkeys(Keys::record(*key));
+            }
+            pipeline.ignore_errors();
+            let fields: Vec<redis::RedisResult<Vec<Vec<u8>>>> = self.redis.pipeline(&pipeline).await?;
+            stored.extend(fields.into_iter().map(|fields| secret_names(&fields.unwrap_or_default())));
+        }
+        Ok(stored)
     }
 
     async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError> {
@@ -196,11 +240,10 @@ impl MirrorStore for RedisStore {
         Ok(Counts { due, scheduled, started, failed, hard_failed })
     }
 
-    async fn add(&self, mirror: &Mirror, login: Option<&Login>) -> Result<bool, StoreError> {
+    async fn add(&self, mirror: &Mirror, secrets: &Secrets) -> Result<bool, StoreError> {
         let nothing = Record { text: Vec::new(), mirror: Mirror { state: RunState::default(), ..mirror.clone() } };
-        // A login that a removal in the middle of something left behind is not inherited.
-        let login = self.login_word(mirror, Some(login.map_or(LoginChange::Clear, LoginChange::Set)))?;
-        let replacement = Replacement { old: &nothing, new: mirror.clone(), login };
+        let secrets = self.sealed(mirror, &secrets.into())?;
+        let replacement = Replacement { old: &nothing, new: mirror.clone(), secrets };
         Ok(self.replace(&[replacement]).await? == [true])
     }
 
@@ -208,14 +251,15 @@ impl MirrorStore for RedisStore {
         &self,
         key: MirrorKey,
         change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
-        login: Option<LoginChange<'_>>,
+        secrets: &SecretsChange,
     ) -> Result<Option<Mirror>, StoreError> {
         for _ in 0..TRIES {
             let Some(old) = self.record(key).await? else { return Ok(None) };
             let mut new = old.mirror.clone();
             change(&mut new);
-            let login = self.login_word(&new, login)?;
-            if self.replace(&[Replacement { old: &old, new: new.clone(), login }]).await? == [true] {
+            let mut fields = left_behind(&old.mirror, &new);
+            fields.extend(self.sealed(&new, secrets)?);
+            if self.replace(&[Replacement { old: &old, new: new.clone(), secrets: fields }]).await? == [true] {
                 return Ok(Some(new));
             }
         }

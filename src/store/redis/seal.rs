@@ -1,35 +1,32 @@
-//! Logins at rest: sealed with AES-256-GCM, each under a nonce of its own and bound to its mirror and the host it was
-//! given for, so that it opens for no other mirror, and is sent to no other host.
-
-use std::path::Path;
+//! Secrets at rest: each sealed by itself with AES-256-GCM, under a nonce of its own, bound to its mirror, its name and
+//! the place it was given for, so that it opens as nothing else, for no other mirror, and is sent nowhere else.
 
 use aes_gcm::aead::{Aead, Generate, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::super::Login;
+use super::super::SecretName;
 use crate::mirror::record::Mirror;
 
 const NONCE_LENGTH: usize = 12;
 
-/// The key that seals logins.
+/// A key that seals secrets.
 pub struct SealingKey {
     cipher: Aes256Gcm,
     /// Tells keys apart without telling anything about them.
     id: String,
 }
 
-/// Why a login could not be sealed or opened, or a key not be read. Holds nothing secret.
+/// Why a secret could not be sealed or opened, or a key not be read. Holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// The key file is not there or not for us.
-    #[error("cannot be read: {0}")]
-    UnreadableKey(String),
-    /// The key file holds something else.
+    /// There is no key; the text says why.
+    #[error("{0}")]
+    NoKey(String),
+    /// What should be a key is something else.
     #[error("does not hold 32 bytes in base64")]
     BadKey,
     /// Sealed with another key.
@@ -45,49 +42,85 @@ pub enum SealError {
     Damaged,
 }
 
-impl SealingKey {
-    /// Reads the key from a file: 32 bytes in base64, as `head -c 32 /dev/urandom | base64` makes them.
-    pub fn read(path: &Path) -> Result<Self, SealError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SealError::UnreadableKey(error.to_string()))?;
-        let text = Zeroizing::new(text);
-        let raw = Zeroizing::new(BASE64_STANDARD.decode(text.trim()).map_err(|_| SealError::BadKey)?);
-        let raw: &[u8; 32] = raw.as_slice().try_into().map_err(|_| SealError::BadKey)?;
-        let id = Sha256::digest(raw).iter().take(4).fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
-        Ok(Self { cipher: Aes256Gcm::new(&Key::<Aes256Gcm>::from(*raw)), id })
-    }
+/// A sealed secret taken apart: `v2:<key id>:<base64 of nonce and ciphertext>`. `v1` is how earlier versions sealed
+/// logins.
+pub(super) struct Sealed<'a> {
+    pub(super) version: &'a str,
+    pub(super) key_id: &'a str,
+    body: &'a str,
+}
 
-    /// Seals a login as `v1:<key id>:<base64 of nonce and ciphertext>`.
-    pub(super) fn seal(&self, mirror: &Mirror, login: &Login) -> Result<String, SealError> {
-        let plain = serde_json::json!([login.user, login.password.expose_secret()]).to_string();
-        let plain = Zeroizing::new(plain.into_bytes());
-        let nonce = Nonce::generate();
-        let aad = bound_to(mirror);
-        let sealed = self.cipher.encrypt(&nonce, Payload { msg: &plain, aad: aad.as_bytes() });
-        let sealed = sealed.map_err(|_| SealError::Damaged)?;
-        Ok(format!("v1:{}:{}", self.id, BASE64_STANDARD.encode([nonce.as_slice(), &sealed].concat())))
-    }
-
-    /// Opens what [`SealingKey::seal`] sealed for the same mirror.
-    pub(super) fn open(&self, mirror: &Mirror, sealed: &str) -> Result<Login, SealError> {
-        let Some((id, text)) = sealed.strip_prefix("v1:").and_then(|rest| rest.split_once(':')) else {
-            return Err(SealError::Damaged);
-        };
-        if id != self.id {
-            return Err(SealError::OtherKey { sealed_with: id.to_owned(), configured: self.id.clone() });
+impl<'a> Sealed<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, SealError> {
+        let mut parts = text.splitn(3, ':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(version @ ("v1" | "v2")), Some(key_id), Some(body)) => Ok(Self { version, key_id, body }),
+            _ => Err(SealError::Damaged),
         }
-        let raw = BASE64_STANDARD.decode(text).map_err(|_| SealError::Damaged)?;
-        let (nonce, sealed) = raw.split_at_checked(NONCE_LENGTH).ok_or(SealError::Damaged)?;
-        let nonce = Nonce::try_from(nonce).map_err(|_| SealError::Damaged)?;
-        let aad = bound_to(mirror);
-        let plain = self.cipher.decrypt(&nonce, Payload { msg: sealed, aad: aad.as_bytes() });
-        let plain = Zeroizing::new(plain.map_err(|_| SealError::Damaged)?);
-        let (user, password): (String, String) = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
-        Ok(Login { user, password: SecretString::from(password) })
+    }
+
+    /// Whether it was sealed as secrets are sealed now.
+    pub(super) fn is_current(&self) -> bool {
+        self.version == "v2"
     }
 }
 
-/// What a sealed login opens for.
-fn bound_to(mirror: &Mirror) -> String {
+impl SealingKey {
+    /// Reads a key: 32 bytes in base64, as `head -c 32 /dev/urandom | base64` makes them.
+    ///
+    /// # Errors
+    /// [`SealError::BadKey`].
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let raw = Zeroizing::new(BASE64_STANDARD.decode(text.trim()).map_err(|_| SealError::BadKey)?);
+        let raw: &[u8; 32] = raw.as_slice().try_into().map_err(|_| SealError::BadKey)?;
+        let id = Sha256::digest(raw).iter().take(4).fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+        let raw = Zeroizing::new(Key::<Aes256Gcm>::from(*raw));
+        Ok(Self { cipher: Aes256Gcm::new(&raw), id })
+    }
+
+    /// Eight hexadecimal digits that tell this key from others, and nothing about it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Seals a secret of this mirror.
+    pub(super) fn seal(&self, mirror: &Mirror, name: &SecretName, plain: &[u8]) -> Result<String, SealError> {
+        let nonce = Nonce::generate();
+        let aad = bound_to(mirror, name);
+        let sealed = self.cipher.encrypt(&nonce, Payload { msg: plain, aad: aad.as_bytes() });
+        let sealed = sealed.map_err(|_| SealError::Damaged)?;
+        Ok(format!("v2:{}:{}", self.id, BASE64_STANDARD.encode([nonce.as_slice(), &sealed].concat())))
+    }
+
+    /// Opens what was sealed for the same mirror, under the same name, for the same place.
+    pub(super) fn open(
+        &self,
+        mirror: &Mirror,
+        name: &SecretName,
+        sealed: &Sealed<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let raw = BASE64_STANDARD.decode(sealed.body).map_err(|_| SealError::Damaged)?;
+        let (nonce, body) = raw.split_at_checked(NONCE_LENGTH).ok_or(SealError::Damaged)?;
+        let nonce = Nonce::try_from(nonce).map_err(|_| SealError::Damaged)?;
+        let aad = if sealed.is_current() { bound_to(mirror, name) } else { bound_to_in_v1(mirror) };
+        let plain = self.cipher.decrypt(&nonce, Payload { msg: body, aad: aad.as_bytes() });
+        plain.map(Zeroizing::new).map_err(|_| SealError::Damaged)
+    }
+}
+
+/// What a sealed secret opens for. The key for SSH is never sent, so that it may follow its mirror to another host.
+fn bound_to(mirror: &Mirror, name: &SecretName) -> String {
+    let place = match name {
+        SecretName::Login | SecretName::Bearer | SecretName::Header(_) | SecretName::ClientKey => {
+            mirror.settings.origin()
+        }
+        SecretName::ProxyLogin => mirror.settings.reach.proxy.as_deref().unwrap_or_default(),
+        SecretName::SshKey | SecretName::SshPassphrase => "",
+    };
+    format!("v2 {} {name} {place}", mirror.key())
+}
+
+fn bound_to_in_v1(mirror: &Mirror) -> String {
     format!("{} {}", mirror.key(), mirror.settings.origin())
 }
 
@@ -104,50 +137,66 @@ mod tests {
     use crate::mirror::record::Settings;
     use crate::mirror::state::RunState;
 
+    const SECRET: &[u8] = "ab+cd/é%40 z".as_bytes();
+
     fn key(byte: u8) -> SealingKey {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), BASE64_STANDARD.encode([byte; 32]) + "\n").unwrap();
-        SealingKey::read(file.path()).unwrap()
+        SealingKey::parse(&(BASE64_STANDARD.encode([byte; 32]) + "\n")).unwrap()
     }
 
-    fn login() -> Login {
-        Login { user: "bob".into(), password: "ab+cd/é%40 z".to_owned().into() }
-    }
-
-    fn mirror(id: u64, url: &str) -> Mirror {
-        let settings = Settings::new(Direction::Pull, "g/p.git".into(), url.into());
+    fn mirror(id: u64, url: &str, proxy: Option<&str>) -> Mirror {
+        let mut settings = Settings::new(Direction::Pull, "g/p.git".into(), url.into());
+        settings.reach.proxy = proxy.map(ToOwned::to_owned);
         Mirror { id: MirrorId(id), settings, state: RunState::default() }
     }
 
     fn seven() -> Mirror {
-        mirror(7, "https://git.example.com/a.git")
+        mirror(7, "https://git.example.com/a.git", None)
+    }
+
+    fn opens(mirror: &Mirror, name: &SecretName, sealed: &str) -> bool {
+        let opened = key(1).open(mirror, name, &Sealed::parse(sealed).unwrap());
+        assert!(opened.as_ref().is_ok_and(|plain| plain.as_slice() == SECRET) || opened == Err(SealError::Damaged));
+        opened.is_ok()
     }
 
     #[test]
-    fn a_login_opens_with_the_key_and_for_the_mirror_and_host_it_was_sealed_for() {
-        let sealed = key(1).seal(&seven(), &login()).unwrap();
-        let opened = key(1).open(&mirror(7, "https://git.example.com/moved.git"), &sealed).unwrap();
-        assert_eq!((opened.user.as_str(), opened.password.expose_secret()), ("bob", "ab+cd/é%40 z"));
-        for other in [mirror(8, "https://git.example.com/a.git"), mirror(7, "https://elsewhere.example.com/a.git")] {
-            assert_eq!(key(1).open(&other, &sealed).unwrap_err(), SealError::Damaged);
+    fn a_secret_opens_for_its_mirror_its_name_and_its_place_alone() {
+        let moved = mirror(7, "https://git.example.com/moved.git", None);
+        let elsewhere = mirror(7, "https://elsewhere.example.com/a.git", None);
+        for name in [SecretName::Login, SecretName::Bearer, SecretName::Header("x".into()), SecretName::ClientKey] {
+            let sealed = key(1).seal(&seven(), &name, SECRET).unwrap();
+            assert!(opens(&moved, &name, &sealed), "{name}");
+            assert!(!opens(&elsewhere, &name, &sealed), "{name}");
+            assert!(!opens(&mirror(8, "https://git.example.com/a.git", None), &name, &sealed), "{name}");
+            assert!(!opens(&seven(), &SecretName::Header("y".into()), &sealed), "{name}");
         }
-        assert!(matches!(key(2).open(&seven(), &sealed), Err(SealError::OtherKey { .. })));
+        for name in [SecretName::SshKey, SecretName::SshPassphrase] {
+            let sealed = key(1).seal(&seven(), &name, SECRET).unwrap();
+            assert!(opens(&elsewhere, &name, &sealed), "{name} follows its mirror");
+        }
+        let name = SecretName::ProxyLogin;
+        let proxied = |proxy| mirror(7, "https://git.example.com/a.git", Some(proxy));
+        let sealed = key(1).seal(&proxied("http://a:1"), &name, SECRET).unwrap();
+        assert!(opens(&proxied("http://a:1"), &name, &sealed));
+        assert!(!opens(&proxied("http://b:1"), &name, &sealed));
     }
 
     #[test]
-    fn the_same_login_never_looks_the_same() {
-        assert_ne!(key(1).seal(&seven(), &login()).unwrap(), key(1).seal(&seven(), &login()).unwrap());
+    fn the_same_secret_never_looks_the_same() {
+        let seal = || key(1).seal(&seven(), &SecretName::Bearer, SECRET).unwrap();
+        assert_ne!(seal(), seal());
     }
 
     #[test]
     fn what_is_damaged_does_not_open() {
-        for sealed in ["", "v1:", "v1:zz:AAAA", "plain"] {
-            assert!(key(1).open(&seven(), sealed).is_err(), "{sealed}");
+        for sealed in ["", "v1:", "v3:zz:AAAA", "plain"] {
+            assert!(Sealed::parse(sealed).is_err(), "{sealed}");
         }
-        let sealed = key(1).seal(&seven(), &login()).unwrap();
+        let sealed = key(1).seal(&seven(), &SecretName::Login, SECRET).unwrap();
         let at = sealed.len() - 12;
         let other = if sealed[at..].starts_with('A') { "B" } else { "A" };
         let damaged = [&sealed[..at], other, &sealed[at + 1..]].concat();
-        assert!(key(1).open(&seven(), &damaged).is_err());
+        assert!(!opens(&seven(), &SecretName::Login, &damaged));
+        assert!(!opens(&seven(), &SecretName::Login, "v2:00000000:AAAA"));
     }
 }
