@@ -1,5 +1,6 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
+mod given_up;
 mod logging;
 pub(super) mod preparation;
 mod service_manager;
@@ -163,6 +164,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
+    tasks.spawn(given_up::count(redis.clone(), metrics.clone(), stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
     service_manager::ready();

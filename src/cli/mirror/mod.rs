@@ -1,6 +1,7 @@
 //! `sidemirror mirror …`: the administration of mirrors.
 
 mod add;
+mod limit;
 mod list;
 mod login;
 mod remove;
@@ -115,6 +116,9 @@ struct RuleArgs {
     /// Push: what to do about refs that somebody else moved on the far side
     #[arg(long, value_name = "MODE")]
     on_divergence: Option<OnDivergenceArg>,
+    /// A limit of its own, such as received=2GiB, object=100MiB, run=1h (=default: the worker's again). Repeatable
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<limit::LimitArg>,
 }
 
 impl RuleArgs {
@@ -124,6 +128,9 @@ impl RuleArgs {
             settings.enabled = enabled;
         }
         self.apply_branches(settings)?;
+        for limit in &self.limits {
+            limit.apply(&mut settings.limits);
+        }
         match (&mut settings.rules, self.overwrite_diverged, self.on_divergence) {
             (Rules::Pull { .. }, _, Some(_)) => {
                 bail!("--on-divergence is for push mirrors; a pull mirror takes --overwrite-diverged")

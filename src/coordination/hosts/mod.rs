@@ -15,7 +15,7 @@ use redis::Script;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub use overview::{HostView, read as overview};
+pub use overview::{HostView, given_up, read as overview};
 
 use crate::connections::{Redis, RedisError};
 use crate::mirror::hosts::HostRules;

@@ -75,3 +75,11 @@ pub async fn read(redis: &Redis) -> Result<Vec<HostView>, RedisError> {
     views.sort_by(|one, other| (!one.open, &one.name).cmp(&(!other.open, &other.name)));
     Ok(views)
 }
+
+/// How many hosts are given up.
+///
+/// # Errors
+/// When Redis does not answer.
+pub async fn given_up(redis: &Redis) -> Result<usize, RedisError> {
+    redis.query(&Cmd::zcard(OPEN)).await
+}
