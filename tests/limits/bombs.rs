@@ -136,7 +136,7 @@ fn an_endless_list_of_refs_ends_at_its_limit_and_takes_bounded_memory() {
             loop {
                 let line: String = (0..1000).fold(String::new(), |text, _| {
                     number += 1;
-                    format!("{text}0047{number:040x} refs/heads/{number:015}\n")
+                    format!("{text}0048{number:040x} refs/heads/{number:015}\n")
                 });
                 stream.write_all(line.as_bytes())?;
             }
