@@ -54,7 +54,8 @@ pub(super) async fn leave<T>(place: Place, result: &Result<T, RunError>, session
         Err(RunError::Git(GitError::Net(cause))) => Some(cause),
         _ => None,
     };
-    match place.leave(&found(cause, result.is_ok(), session, reach), None).await {
+    let alone = cause.and_then(NetError::retry_after);
+    match place.leave(&found(cause, result.is_ok(), session, reach), alone).await {
         Turn::Opened => tracing::warn!(host, "the host is given up for a while, after failures in a row"),
         Turn::Closed => tracing::info!(host, "the host is back"),
         Turn::None => {}
@@ -66,7 +67,9 @@ fn found(cause: Option<&NetError>, succeeded: bool, session: &Session, reach: &R
     match cause {
         // What a mirror's owner brings along for the way may be what is wrong; others go without.
         Some(cause) if cause.is_hosts_fault() && has_own_way(reach) => Found::Nothing,
-        Some(cause @ NetError::Status { .. }) if cause.is_hosts_fault() => Found::Failed(cause.to_string()),
+        Some(cause @ (NetError::Status { .. } | NetError::Busy { .. })) if cause.is_hosts_fault() => {
+            Found::Failed(cause.to_string())
+        }
         Some(cause) if cause.is_hosts_fault() && !answered => Found::Failed(cause.to_string()),
         Some(
             NetError::Cancelled | NetError::DeadlinePassed { .. } | NetError::Forbidden { .. } | NetError::Setup(_),

@@ -3,11 +3,12 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use humantime::format_duration;
 
 use super::Forbidden;
+use super::http::{CertificateProblem, RedirectProblem, RemoteText};
 use super::limit::{Budget, size};
 
 /// Why the network did not give what was asked of it. No text holds a secret.
@@ -57,6 +58,34 @@ pub enum NetError {
         /// The TLS library's words.
         reason: String,
     },
+    /// The server is not who we want to talk to.
+    #[error("Could not connect securely to {authority}: {problem}.")]
+    Untrusted {
+        /// `host:port`.
+        authority: String,
+        /// What is wrong with its certificate.
+        problem: CertificateProblem,
+    },
+    /// There is no way through the proxy.
+    #[error("The proxy {proxy} is of no help: {reason}.")]
+    Proxy {
+        /// `host:port` of the proxy.
+        proxy: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// 407 without a login.
+    #[error("The proxy {proxy} asks for a user name and password, and there are none for it.")]
+    ProxyLoginNeeded {
+        /// `host:port` of the proxy.
+        proxy: String,
+    },
+    /// 407 with a login.
+    #[error("The proxy {proxy} refused the user name or password.")]
+    ProxyLoginRefused {
+        /// `host:port` of the proxy.
+        proxy: String,
+    },
     /// The stall limit passed without a byte in either direction.
     #[error("The server {authority} accepted the connection but sent nothing for {}.", format_duration(*limit))]
     Stalled {
@@ -85,30 +114,90 @@ pub enum NetError {
     #[error("The run was cancelled.")]
     Cancelled,
     /// 401 with a login.
-    #[error("HTTP 401: {host} refused the user name or password.")]
+    #[error("HTTP 401: {host} refused the user name or password.{remote}")]
     LoginRefused {
         /// The host.
         host: String,
+        /// What it said beside.
+        remote: RemoteText,
+    },
+    /// 401 with a bearer token.
+    #[error("HTTP 401: {host} refused the token.{remote}")]
+    TokenRefused {
+        /// The host.
+        host: String,
+        /// What it said beside.
+        remote: RemoteText,
     },
     /// 401 without a login.
-    #[error("HTTP 401: {host} asks for a user name and password, and the mirror has none.")]
+    #[error("HTTP 401: {host}{} asks for a user name and password, and the mirror has none.{remote}", realm_of(realm))]
     LoginNeeded {
         /// The host.
         host: String,
+        /// What it calls the place that the login is for.
+        realm: Option<String>,
+        /// What it said beside.
+        remote: RemoteText,
     },
-    /// 403.
-    #[error("HTTP 403: {host} does not let this user do that.")]
-    AccessDenied {
+    /// 401 that only a bearer token ends.
+    #[error("HTTP 401: {host} takes no user name and password, but a bearer token; give the mirror one.")]
+    TokenNeeded {
         /// The host.
         host: String,
     },
+    /// 401 that asks for Negotiate, NTLM, Digest.
+    #[error(
+        "HTTP 401: {host} only takes logins of a kind that sidemirror does not have ({schemes}); it would need Basic \
+         or Bearer."
+    )]
+    LoginUnsupported {
+        /// The host.
+        host: String,
+        /// The kinds it offers.
+        schemes: String,
+    },
+    /// 401 from where the mirror's own server redirected us.
+    #[error(
+        "HTTP 401: {host} asks for a login. The mirror's is for {own}, which redirects to it, and is not sent anywhere \
+         else; use the address at {host} in the mirror's URL."
+    )]
+    LoginNotSent {
+        /// The host.
+        host: String,
+        /// `host:port` of the mirror's URL.
+        own: String,
+    },
+    /// 403.
+    #[error("HTTP 403: {host} does not let this user do that.{remote}")]
+    AccessDenied {
+        /// The host.
+        host: String,
+        /// What it said beside.
+        remote: RemoteText,
+    },
     /// 404 or 410.
-    #[error("HTTP {status}: {host} has no such repository, or does not show it to this user.")]
+    #[error("HTTP {status}: {host} has no such repository, or does not show it to this user.{remote}")]
     NotFound {
         /// The host.
         host: String,
         /// The status.
         status: u16,
+        /// What it said beside.
+        remote: RemoteText,
+    },
+    /// 429, or 503 or 403 with `Retry-After`.
+    #[error("HTTP {status}: {host} gets too many requests or is out of service{}.{remote}", pause_of(*pause))]
+    Busy {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// How long it asked to be left alone, in whole seconds.
+        pause: Option<Duration>,
+        /// When that is over.
+        until: Option<SystemTime>,
+        /// What it said beside.
+        remote: RemoteText,
     },
     /// 3xx.
     #[error(
@@ -122,8 +211,23 @@ pub enum NetError {
         /// Where to, without login.
         to: String,
     },
+    /// 3xx where some are followed.
+    #[error("HTTP {status}: {host} redirects to {to}, and that is not followed: {problem}.")]
+    RedirectNotFollowed {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// Where to, without login.
+        to: String,
+        /// Why not.
+        problem: RedirectProblem,
+    },
     /// Any other status that is no success.
-    #[error("HTTP {status}: {host} did not do what was asked ({}).", reason.as_deref().unwrap_or("it gave no reason"))]
+    #[error(
+        "HTTP {status}: {host} did not do what was asked ({}).{remote}",
+        reason.as_deref().unwrap_or("it gave no reason")
+    )]
     Status {
         /// The host.
         host: String,
@@ -131,6 +235,16 @@ pub enum NetError {
         status: u16,
         /// Its usual name.
         reason: Option<String>,
+        /// What it said beside.
+        remote: RemoteText,
+    },
+    /// What the mirror brings along for its far side cannot be used.
+    #[error("The mirror's {what} cannot be used: {problem}.")]
+    Unusable {
+        /// Which part of it.
+        what: String,
+        /// Why not, without what it holds.
+        problem: String,
     },
     /// A success that is no git.
     #[error("The server {host} did not answer like a git server (content type {content_type}).")]
@@ -167,6 +281,64 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// How long the host asks to be left alone from now on, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { until: Some(until), .. } => Some(until.duration_since(SystemTime::now()).unwrap_or_default()),
+            _ => None,
+        }
+    }
+
+    /// Whether every mirror at this host would have failed: it is not there, or not able to answer. What only one
+    /// mirror's URL, login, certificate or proxy may be the reason of is not.
+    pub const fn is_hosts_fault(&self) -> bool {
+        match self {
+            Self::Unresolved { .. }
+            | Self::Refused { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Unreachable { .. }
+            | Self::Tls { .. }
+            | Self::Stalled { .. }
+            | Self::Broken { .. }
+            | Self::Busy { .. } => true,
+            Self::Status { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// The same for a request that goes to `authority` through a proxy: until there is a connection, it is the proxy
+    /// that is spoken to.
+    pub(super) fn from_proxied(
+        error: &reqwest::Error,
+        authority: String,
+        proxy: String,
+        has_login: bool,
+        connect_limit: Duration,
+    ) -> Self {
+        let innermost = innermost(error);
+        match Self::from_client(error, authority.clone(), connect_limit) {
+            _ if innermost == TUNNEL_LOGIN && has_login => Self::ProxyLoginRefused { proxy },
+            _ if innermost == TUNNEL_LOGIN => Self::ProxyLoginNeeded { proxy },
+            _ if innermost.starts_with(TUNNEL) => {
+                Self::Proxy { proxy, reason: format!("it did not connect us to {authority}") }
+            }
+            Self::Refused { .. } => Self::Proxy { proxy, reason: "connection refused".to_owned() },
+            Self::Unreachable { reason, .. } => Self::Proxy { proxy, reason },
+            Self::ConnectTimeout { limit, .. } => {
+                let reason = format!("there was no connection within {}", format_duration(limit));
+                Self::Proxy { proxy, reason }
+            }
+            theirs => theirs,
+        }
+    }
+
+    pub(super) fn busy(host: String, status: u16, until: Option<SystemTime>, remote: RemoteText) -> Self {
+        let pause = until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
+        // A fraction of a second has passed since the answer came.
+        let pause = pause.map(|pause| Duration::from_secs(pause.as_secs_f64().ceil() as u64));
+        Self::Busy { host, status, pause, until, remote }
+    }
+
     /// Finds the cause in what the HTTP client says. `connect_limit` is the limit it was given.
     pub(super) fn from_client(error: &reqwest::Error, authority: String, connect_limit: Duration) -> Self {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
@@ -186,13 +358,29 @@ impl NetError {
     }
 }
 
+fn realm_of(realm: &Option<String>) -> String {
+    realm.as_ref().map(|realm| format!(" (\"{realm}\")")).unwrap_or_default()
+}
+
+fn pause_of(pause: Option<Duration>) -> String {
+    pause.map(|pause| format!("; it asks to be left alone for {}", format_duration(pause))).unwrap_or_default()
+}
+
+fn innermost(error: &dyn StdError) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
+
+/// How the HTTP client's errors begin that are about a tunnel through a proxy; they have no type that could be asked.
+const TUNNEL: &str = "tunnel error: ";
+const TUNNEL_LOGIN: &str = "tunnel error: proxy authorization required";
+
 /// The error that this link of a chain stands for, if it says enough.
 fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {
     if let Some(ours) = link.downcast_ref::<NetError>() {
         return Some(ours.clone());
     }
     if let Some(tls) = link.downcast_ref::<rustls::Error>() {
-        return Some(NetError::Tls { authority: authority.to_owned(), reason: tls.to_string() });
+        return Some(told_of_tls(tls, authority.to_owned()));
     }
     let io = link.downcast_ref::<io::Error>()?;
     if let Some(named) = io.get_ref().and_then(|inner| known(inner, authority)) {
@@ -205,4 +393,31 @@ fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {
         }
         _ => None,
     }
+}
+
+/// What the TLS library says, in words that say what to do where they are known.
+fn told_of_tls(error: &rustls::Error, authority: String) -> NetError {
+    use rustls::{AlertDescription as Alert, CertificateError, Error};
+    let reason = match error {
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            match other.0.downcast_ref::<CertificateProblem>() {
+                Some(problem) => return NetError::Untrusted { authority, problem: problem.clone() },
+                None => error.to_string(),
+            }
+        }
+        Error::InvalidMessage(_) => "no TLS is spoken at this port; is it http://, or is the port wrong?".to_owned(),
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "it asks for a client certificate, and the mirror has none".to_owned()
+        }
+        Error::AlertReceived(
+            Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA,
+        ) => "it does not accept the mirror's client certificate".to_owned(),
+        other => other.to_string(),
+    };
+    NetError::Tls { authority, reason }
 }

@@ -5,12 +5,11 @@
 //! with a [`NetError`] whose text is fit for the mirror's owner and holds no secret.
 //!
 //! The way in: [`RemoteUrl`] says where to (`url`), [`Credentials`] as whom (`credentials`), the address guard
-//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps the pooled
-//! client, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
+//! (`guard`) and the resolver (`resolver`) whether that place may be reached, the [`Door`] (`door`) keeps what all runs
+//! share, a [`Session`] (`session`) watches the clock, and `http` carries requests and answers.
 
 mod access;
 mod allowance;
-mod blame;
 mod credentials;
 mod deadline;
 mod door;
@@ -19,7 +18,6 @@ mod guard;
 mod http;
 mod limit;
 mod mask;
-mod outgoing;
 mod resolver;
 mod service;
 mod session;
@@ -31,11 +29,14 @@ pub use credentials::Credentials;
 pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
 pub use error::NetError;
-pub use guard::{AddressGuard, Forbidden};
-pub use http::Answer;
+pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
+pub use http::{
+    Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
+    check_headers, check_proxy,
+};
 pub use limit::Budget;
 pub use mask::mask;
-pub use outgoing::Upload;
+pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
 pub use url::{RemoteUrl, Scheme, UrlError};

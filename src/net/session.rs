@@ -3,13 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Allowance, Budget, Credentials, Door, NetError, RemoteUrl, mask};
+use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl, mask};
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -30,6 +30,8 @@ struct Inner {
     sent: AtomicU64,
     received: AtomicU64,
     failure: Mutex<Option<NetError>>,
+    /// Where the repository is, if the server redirected the run there.
+    landed: OnceLock<String>,
 }
 
 /// Bytes of request and answer bodies so far.
@@ -60,6 +62,7 @@ impl Session {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             failure: Mutex::new(None),
+            landed: OnceLock::new(),
         }))
     }
 
@@ -113,8 +116,24 @@ impl Session {
         &self.0.allowance
     }
 
-    pub(super) fn credentials(&self) -> Option<&Credentials> {
-        self.0.access.credentials.as_ref()
+    /// The repository's address after a redirect.
+    pub(super) fn landed(&self) -> Option<&str> {
+        self.0.landed.get().map(String::as_str)
+    }
+
+    /// From now on the run goes to `base`; the first to say so decides.
+    pub(super) fn land(&self, base: &str) {
+        let _ = self.0.landed.set(base.to_owned());
+    }
+
+    /// Lets time pass, within the run's own limits.
+    pub(super) async fn pause(&self, length: Duration) -> Result<(), NetError> {
+        tokio::select! {
+            biased;
+            () = self.0.cancel.cancelled() => Err(NetError::Cancelled),
+            () = sleep_until(self.0.allowance.deadline.at()) => Err(self.deadline_passed()),
+            () = sleep(length) => Ok(()),
+        }
     }
 
     /// Remembers `error` as the session's failure, if it is the first.
@@ -159,11 +178,16 @@ impl Session {
 
     /// Waits on a blocking thread for `work`, within every limit.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
-        self.0.door.runtime.block_on(self.within(work)).map_err(|error| self.failed(error))
+        self.0.door.runtime.block_on(self.watched(work))
+    }
+
+    /// `work` within every limit, for whoever is on the runtime himself.
+    pub(super) async fn watched<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.within(work).await.map_err(|error| self.failed(error))
     }
 
     /// `work`, or the limit that ended it. `work` comes before the timers, so that what is ready costs none.
-    async fn within<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+    pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
         self.within_budget()?;
         self.touch();
         tokio::select! {
@@ -189,7 +213,7 @@ impl Session {
         }
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_byte.store(now, Ordering::Relaxed);
     }

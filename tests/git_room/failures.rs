@@ -40,7 +40,10 @@ fn what_the_server_refuses_is_told_apart() {
     let failed = |credentials| list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
     let wrong = failed(Some(Credentials::new("mirror", "wrong")));
     assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password.");
-    assert_eq!(failed(None), "HTTP 401: 127.0.0.1 asks for a user name and password, and the mirror has none.");
+    assert_eq!(
+        failed(None),
+        "HTTP 401: 127.0.0.1 (\"git\") asks for a user name and password, and the mirror has none."
+    );
     assert_eq!(
         ending(&world, &at("none.git")),
         "HTTP 404: 127.0.0.1 has no such repository, or does not show it to this user."

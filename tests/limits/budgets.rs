@@ -10,11 +10,27 @@ type Case<'a> = (&'a str, &'a str, &'a str);
 const RAISED: &str = "it can be raised for this mirror (--limit KEY=…) or for all (mirror.limits).";
 
 const CASES: [Case<'static>; 7] = [
-    ("received", "1MiB", "The server 127.0.0.1 sent more than 1.0MiB in one run (* so far), which is the limit `received`; "),
-    ("listing", "1KiB", "The server 127.0.0.1 sent more than 1.0KiB as the list of its refs (* so far), which is the limit `listing`; "),
+    (
+        "received",
+        "1MiB",
+        "The server 127.0.0.1 sent more than 1.0MiB in one run (* so far), which is the limit `received`; ",
+    ),
+    (
+        "listing",
+        "1KiB",
+        "The server 127.0.0.1 sent more than 1.0KiB as the list of its refs (* so far), which is the limit `listing`; ",
+    ),
     ("refs", "3", "The remote lists at least 4 refs, and at most 3 are accepted (the limit `refs`); "),
-    ("pack_objects", "2", "The remote sent a pack of * objects, and at most 2 are accepted (the limit `pack_objects`); "),
-    ("growth", "1MiB", "The run would make the repository grow by *, and at most 1.0MiB are accepted (the limit `growth`); "),
+    (
+        "pack_objects",
+        "2",
+        "The remote sent a pack of * objects, and at most 2 are accepted (the limit `pack_objects`); ",
+    ),
+    (
+        "growth",
+        "1MiB",
+        "The run would make the repository grow by *, and at most 1.0MiB are accepted (the limit `growth`); ",
+    ),
     ("object", "1MiB", "The remote sent an object of *, and at most 1.0MiB are accepted (the limit `object`); "),
     (
         "in_process",
@@ -26,7 +42,9 @@ const CASES: [Case<'static>; 7] = [
 /// Whether `text` is `pattern`, whose one star stands for anything.
 fn matches(text: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
-        Some((begin, end)) => text.strip_prefix(begin).is_some_and(|rest| rest.len() > end.len() && rest.ends_with(end)),
+        Some((begin, end)) => {
+            text.strip_prefix(begin).is_some_and(|rest| rest.len() > end.len() && rest.ends_with(end))
+        }
         None => text == pattern,
     }
 }

@@ -67,7 +67,8 @@ fn of_the_network() -> Vec<String> {
         Setup(reason());
     );
     let kinds = one_of_each!(Forbidden:
-        Loopback; LocalNetwork; LinkLocal; SharedAddress; Unspecified; Broadcast; Multicast; Reserved;
+        Loopback; LocalNetwork; LinkLocal; SharedAddress; Metadata; Unspecified; Broadcast; Multicast; Reserved; Port; Denied;
+        NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
     texts.extend(one_of_each!(UrlError:

@@ -124,7 +124,7 @@ fn a_login_that_is_wrong_or_missing_or_may_not_push_is_told_apart() {
     let refused = world.fail("pull", 2);
     assert_eq!(refused, "HTTP 401: 127.0.0.1 refused the user name or password.");
     let needed = world.fail("pull", 3);
-    assert_eq!(needed, "HTTP 401: 127.0.0.1 asks for a user name and password, and the mirror has none.");
+    assert_eq!(needed, "HTTP 401: 127.0.0.1 (\"git\") asks for a user name and password, and the mirror has none.");
 
     world.create_local(4).commit("main", "first");
     let far = world.git.create("far.git");

@@ -1,11 +1,14 @@
 //! `sidemirror mirror …`: the administration of mirrors.
 
 mod add;
+mod http_args;
 mod limit;
 mod list;
 mod login;
 mod remove;
+mod secret_file;
 mod show;
+mod ssh_args;
 mod sync;
 mod update;
 mod view;
@@ -17,6 +20,7 @@ use super::ConfigArgs;
 use super::administration::Administration;
 use crate::mirror::branches::BranchFilter;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
+use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
 
 #[derive(Debug, Args)]
@@ -95,8 +99,29 @@ impl From<OnDivergenceArg> for OnDivergence {
     }
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineArg {
+    /// Decided anew in each run
+    Auto,
+    /// libgit2, in the worker itself
+    Libgit2,
+    /// The git program
+    Git,
+}
+
+impl From<EngineArg> for EngineChoice {
+    fn from(arg: EngineArg) -> Self {
+        match arg {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Libgit2 => Self::Libgit2,
+            EngineArg::Git => Self::Git,
+        }
+    }
+}
+
 /// The settings that `add` and `update` share.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What is mirrored")]
 struct RuleArgs {
     /// Whether it runs
     #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
@@ -119,6 +144,9 @@ struct RuleArgs {
     /// A limit of its own, such as received=2GiB, object=100MiB, run=1h (=default: the worker's again). Repeatable
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     limits: Vec<limit::LimitArg>,
+    /// Which engine moves the objects
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineArg>,
 }
 
 impl RuleArgs {
@@ -126,6 +154,9 @@ impl RuleArgs {
     fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
         if let Some(enabled) = self.enabled {
             settings.enabled = enabled;
+        }
+        if let Some(engine) = self.engine {
+            settings.engine = engine.into();
         }
         self.apply_branches(settings)?;
         for limit in &self.limits {
@@ -169,7 +200,7 @@ pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
             Command::Add(args) => add::add(&administration, args).await,
             Command::List(args) => list::list(&administration, &args).await,
             Command::Show(args) => show::show(&administration, &args).await,
-            Command::Update(args) => update::update(&administration, args).await,
+            Command::Update(args) => update::update(&administration, &args).await,
             Command::Remove(args) => remove::remove(&administration, &args).await,
             Command::Sync(args) => sync::sync(&administration, &args).await,
         }

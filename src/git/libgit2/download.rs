@@ -6,8 +6,8 @@ use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks};
 
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
-use super::quarantine::Quarantine;
 use super::{Connection, explained};
+use crate::git::quarantine::Quarantine;
 use crate::git::repository::oid;
 use crate::git::{Excess, GitError, LimitKind, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
@@ -58,7 +58,8 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         ids: &[Oid],
         progress: &Progress,
     ) -> Result<(), GitError> {
-        let apart = quarantine.odb(self.repository)?;
+        let bare = quarantine.bare()?;
+        let apart = Quarantine::odb(&bare, self.repository)?;
         self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
         self.receive(missing, progress)?;
         self.check(ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))
@@ -118,7 +119,11 @@ impl Upstream for Reading<'_, '_> {
         self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
         received?;
         // With the objects that a thin pack was completed with, which did not come over the network.
-        Excess::check(LimitKind::Growth, self.limits.growth, quarantine.size()?)?;
+        Excess::check(
+            LimitKind::Growth,
+            self.limits.growth,
+            quarantine.size().map_err(GitError::io("look at the received objects"))?,
+        )?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }

@@ -7,7 +7,6 @@ mod guard;
 mod lines;
 mod listing;
 mod pack_scan;
-mod quarantine;
 mod send;
 mod subtransport;
 mod text;

@@ -9,7 +9,6 @@ mod short_form;
 mod tests;
 
 use std::fmt;
-use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -129,12 +128,6 @@ impl RemoteUrl {
             Some(home) if home.starts_with('~') && !self.scheme.is_http() => home.to_owned(),
             _ => path.into_owned(),
         }
-    }
-
-    /// The host's address, where it is written as one. Every spelling that the network would take (`127.1`,
-    /// `0x7f.0.0.1`) has become an address here.
-    pub(super) fn literal_address(&self) -> Option<IpAddr> {
-        self.host.trim_matches(['[', ']']).parse().ok()
     }
 
     /// The address with `suffix` (such as `/info/refs`) behind it.

@@ -7,7 +7,8 @@ use reqwest::Body;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Answer, NetError, Session};
+use super::Answer;
+use crate::net::{NetError, Session};
 
 /// Pieces on their way from the writer to the connection. A writer that is faster waits.
 const PIECES_IN_FLIGHT: usize = 4;
@@ -77,7 +78,7 @@ impl Upload {
             // Refused when the request is already over; then its result says why.
             let _ = self.pieces.send(Piece::End).await;
             let response = self.response().await?;
-            session.accept(response, &self.wanted)
+            session.accept(response, &self.wanted).await
         })
     }
 
@@ -90,7 +91,7 @@ impl Upload {
         }
         let answered = session.wait(async {
             let response = self.response().await?;
-            session.accept(response, &self.wanted)
+            session.accept(response, &self.wanted).await
         });
         match answered {
             Ok(_) => session.failed(NetError::Broken { authority, reason: "answered before the upload ended".into() }),
