@@ -26,7 +26,10 @@ pub(super) fn from_section(
 ) -> Result<(Limits, Children), ConfigError> {
     let mut limits = Limits::default();
     for limit in Limit::ALL.into_iter().filter(|limit| !ELSEWHERE.contains(limit)) {
-        let Some(value) = section.take(limit.key()) else { continue };
+        let Some(value) = section.take(limit.key()) else {
+            limits.set(limit, limit.default());
+            continue;
+        };
         // YAML reads a number without a unit as a number.
         let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         let read = if value.is_number() && limit.has_unit() { Err(limit.accepted()) } else { limit.parse(&text) };

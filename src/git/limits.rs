@@ -91,6 +91,6 @@ impl fmt::Display for Excess {
             ),
         }?;
         let key = kind.key();
-        write!(f, " (the limit `{key}`); it can be raised for this mirror (--limit {key}=…) or for all (mirror.limits)")
+        write!(f, " (the limit {key}); it can be raised for this mirror (--limit {key}=…) or for all (mirror.limits)")
     }
 }

@@ -36,7 +36,7 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
 /// How long a cancelled run's thread has to notice.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(300);
 
 /// For so long the end of a run is tried to be written while Redis does not answer.
 const WRITING: Duration = Duration::from_mins(5);

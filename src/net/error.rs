@@ -262,7 +262,7 @@ pub enum NetError {
     },
     /// More than the run may take.
     #[error(
-        "The server {host} sent more than {} {budget} ({} so far), which is the limit `{}`; it can be raised for this \
+        "The server {host} sent more than {} {budget} ({} so far), which is the limit {}; it can be raised for this \
          mirror (--limit {}=…) or for all (mirror.limits).", size(*limit), size(*seen), budget.key(), budget.key()
     )]
     OverBudget {

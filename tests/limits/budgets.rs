@@ -13,29 +13,25 @@ const CASES: [Case<'static>; 7] = [
     (
         "received",
         "1MiB",
-        "The server 127.0.0.1 sent more than 1.0MiB in one run (* so far), which is the limit `received`; ",
+        "The server 127.0.0.1 sent more than 1.0MiB in one run (* so far), which is the limit received; ",
     ),
     (
         "listing",
         "1KiB",
-        "The server 127.0.0.1 sent more than 1.0KiB as the list of its refs (* so far), which is the limit `listing`; ",
+        "The server 127.0.0.1 sent more than 1.0KiB as the list of its refs (* so far), which is the limit listing; ",
     ),
-    ("refs", "3", "The remote lists at least 4 refs, and at most 3 are accepted (the limit `refs`); "),
-    (
-        "pack_objects",
-        "2",
-        "The remote sent a pack of * objects, and at most 2 are accepted (the limit `pack_objects`); ",
-    ),
+    ("refs", "3", "The remote lists at least 4 refs, and at most 3 are accepted (the limit refs); "),
+    ("pack_objects", "2", "The remote sent a pack of * objects, and at most 2 are accepted (the limit pack_objects); "),
     (
         "growth",
         "1MiB",
-        "The run would make the repository grow by *, and at most 1.0MiB are accepted (the limit `growth`); ",
+        "The run would make the repository grow by *, and at most 1.0MiB are accepted (the limit growth); ",
     ),
-    ("object", "1MiB", "The remote sent an object of *, and at most 1.0MiB are accepted (the limit `object`); "),
+    ("object", "1MiB", "The remote sent an object of *, and at most 1.0MiB are accepted (the limit object); "),
     (
         "in_process",
         "1MiB",
-        "The remote sent objects that take * of memory, and without the git program at most 1.0MiB are accepted (the limit `in_process`); ",
+        "The remote sent objects that take * of memory, and without the git program at most 1.0MiB are accepted (the limit in_process); ",
     ),
 ];
 

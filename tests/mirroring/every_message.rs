@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::GitError;
+use sidemirror::git::{Excess, GitError, LimitKind};
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
-use sidemirror::net::{Forbidden, NetError, Scheme, UrlError};
+use sidemirror::net::{Budget, Forbidden, NetError, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -64,6 +64,7 @@ fn of_the_network() -> Vec<String> {
         Status { host: host(), status: 503, reason: None };
         NotGit { host: host(), content_type: "text/html".to_owned() };
         TooLarge { host: host() };
+        OverBudget { host: host(), budget: Budget::Received, limit: 1, seen: 2 };
         Setup(reason());
     );
     let kinds = one_of_each!(Forbidden:
@@ -71,6 +72,7 @@ fn of_the_network() -> Vec<String> {
         NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
+    texts.push(NetError::OverBudget { host: host(), budget: Budget::Listing, limit: 1, seen: 2 }.to_string());
     texts.extend(one_of_each!(UrlError:
         Scheme; Malformed(reason()); ControlCharacter; Space; QueryOrFragment; Credentials; Option; User;
         Loginless(Scheme::Git); ShortForm;
@@ -80,7 +82,9 @@ fn of_the_network() -> Vec<String> {
 
 fn of_git() -> Vec<String> {
     let name = || "group/project.git".to_owned();
-    one_of_each!(GitError:
+    let kinds = [LimitKind::Refs, LimitKind::PackObjects, LimitKind::Growth, LimitKind::Object, LimitKind::InProcess];
+    let excesses = kinds.map(|kind| GitError::Limit(Excess { kind, limit: 1, seen: 2 }).to_string());
+    let others = one_of_each!(GitError:
         Net(NetError::Cancelled);
         Locked { holder: "another run".to_owned(), waited: LIMIT };
         BadPath { name: name(), reason: "for some reason" };
@@ -95,7 +99,9 @@ fn of_git() -> Vec<String> {
         Setup(reason());
         Io { action: "write a file", source: io::Error::other("disk full") };
         Library { action: "read the refs", source: git2::Error::from_str("damaged") };
-    )
+        Limit(Excess { kind: LimitKind::Refs, limit: 1, seen: 2 });
+    );
+    others.into_iter().chain(excesses).collect()
 }
 
 fn of_a_run() -> Vec<String> {
@@ -107,6 +113,9 @@ fn of_a_run() -> Vec<String> {
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());
         NothingToPush("group/project.git".to_owned());
+        HostDown { host: authority(), since: chrono::DateTime::UNIX_EPOCH, error: "It broke.".to_owned(), wait: LIMIT };
+        HostAway { host: authority(), reason: reason(), wait: LIMIT };
+        HostBusy { host: authority(), reason: reason(), wait: LIMIT };
         UnderWay;
         Superseded;
         Interrupted;

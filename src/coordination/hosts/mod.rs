@@ -95,7 +95,7 @@ impl fmt::Display for Held {
         match self {
             Self::Full => f.write_str("as many runs as are allowed are there (mirror.hosts.concurrency)"),
             Self::Rate => f.write_str("as many runs as are allowed were begun there (mirror.hosts.rate)"),
-            Self::RetryAfter(said) => write!(f, "it asked to be left alone: {said}"),
+            Self::RetryAfter(said) => write!(f, "it asked to be left alone: {}", said.trim_end_matches('.')),
         }
     }
 }
