@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha2::{Digest as _, Sha256};
 
-use crate::far_side::{FarSide, Script, head, write_listing};
+use crate::far_side::{FarSide, Script, head};
 use crate::world::World;
 
 const MIB: u64 = 1 << 20;

@@ -8,6 +8,7 @@ mod lines;
 mod listing;
 mod pack_scan;
 mod send;
+mod stopping;
 mod subtransport;
 mod text;
 
