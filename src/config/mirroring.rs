@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::git::GitSettings;
 use super::limits::Children;
+use super::network::Network;
 use super::section::Section;
 use super::{gitlab, hosts, limits};
 use crate::mirror::capacity::Capacity;
@@ -35,6 +37,8 @@ pub struct Mirroring {
     pub max_delay: Duration,
     /// Whether loopback and private addresses may be mirror hosts.
     pub allow_local_network: bool,
+    /// The way to the mirrors' hosts.
+    pub network: Network,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
     /// How long a connection may stay silent.
@@ -45,6 +49,8 @@ pub struct Mirroring {
     pub children: Children,
     /// How far sides are spared.
     pub hosts: HostRules,
+    /// Which engine moves what.
+    pub git: GitSettings,
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, Direction>,
     /// The Sidekiq whose formats we write; `None` if that is to be found out.
@@ -118,11 +124,13 @@ impl Mirroring {
             },
             max_delay: section.duration("max_delay", 30 * 60 * SECOND..=30 * 24 * HOUR)?.unwrap_or(5 * HOUR),
             allow_local_network: section.flag("allow_local_network")?.unwrap_or(false),
+            network: Network::from_section(section.section("network")?)?,
             connect_timeout: section.duration("connect_timeout", SECOND..=5 * 60 * SECOND)?.unwrap_or(10 * SECOND),
             stall_timeout,
             limits,
             children,
             hosts: hosts::from_section(section.section("hosts")?)?,
+            git: GitSettings::from_section(section.section("git")?)?,
             jobs: jobs(section.section("jobs")?)?,
             profile: section.choice("sidekiq", &PROFILES)?.flatten(),
             scheduler: section.flag("scheduler")?.unwrap_or(true),

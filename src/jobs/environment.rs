@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::coordination::hosts::Hosts;
-use crate::git::{Engine, Repositories};
+use crate::git::{Engines, Reason, Repositories};
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
 use crate::mirror::limits::Limits;
 use crate::net::Door;
@@ -27,7 +28,7 @@ pub struct Environment {
     /// The way to the network.
     pub door: Door,
     /// What speaks git.
-    pub engine: Arc<dyn Engine>,
+    pub engines: Engines,
     /// What a run may take, where its mirror does not say otherwise.
     pub limits: Limits,
     /// The far sides, shared with all nodes.
@@ -59,6 +60,10 @@ pub struct RunReport {
     pub waiting: Option<Duration>,
     /// Between start and end.
     pub duration: Duration,
+    /// With which engine, if it came to that.
+    pub engine: Option<EngineName>,
+    /// Why the `git` program did it, if it did and nobody had asked for it.
+    pub handover: Option<Reason>,
 }
 
 /// What a run did.

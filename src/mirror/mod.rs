@@ -3,6 +3,7 @@
 
 pub mod branches;
 pub mod capacity;
+pub mod engine;
 pub mod hosts;
 pub mod key;
 pub mod limits;

@@ -10,17 +10,22 @@
 
 mod access;
 mod allowance;
+mod connect;
 mod credentials;
+mod daemon;
 mod deadline;
 mod door;
+mod duplex;
 mod error;
 mod guard;
+pub mod host_keys;
 mod http;
 mod limit;
 mod mask;
 mod resolver;
 mod service;
 mod session;
+pub mod ssh;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -28,11 +33,12 @@ pub use allowance::Allowance;
 pub use credentials::Credentials;
 pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
+pub use duplex::{Duplex, Incoming, Outgoing};
 pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
-    check_headers, check_proxy,
+    check_authorities, check_headers, check_proxy,
 };
 pub use limit::Budget;
 pub use mask::mask;

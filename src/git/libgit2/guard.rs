@@ -30,73 +30,111 @@ fn refuse(refusal: Refusal) -> io::Error {
     io::Error::other(text)
 }
 
-/// Counts the refs and bytes of a list of refs. What follows the list is let through.
-pub(super) struct ListingGuard<R> {
+/// Looks at what libgit2 is about to get.
+pub(super) trait Watch {
+    /// Refuses it, or lets it through.
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A stream that is watched.
+pub(super) struct Watched<R, W> {
     inner: R,
+    watch: W,
+}
+
+impl<R, W> Watched<R, W> {
+    pub(super) fn new(inner: R, watch: W) -> Self {
+        Self { inner, watch }
+    }
+}
+
+impl<R: Read, W: Watch> Read for Watched<R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.watch.look(&buffer[..read])?;
+        Ok(read)
+    }
+}
+
+/// Counts the refs and bytes of a list of refs.
+pub(super) struct ListingWatch {
     session: Session,
     lines: Lines,
-    limit: usize,
-    refs: usize,
+    limit: u64,
+    refs: u64,
     bytes: u64,
     /// The end of the line so far: peeled values, which end in `^{}`, are no refs of their own.
     tail: Vec<u8>,
+    /// Whether the line is what HTTP servers say before the list.
+    greeting: bool,
     over: bool,
+    /// Whether something came behind the list.
+    more: bool,
 }
 
-impl<R: Read> ListingGuard<R> {
-    pub(super) fn new(inner: R, session: Session, limits: &Limits) -> Self {
-        let lines = Lines::default();
-        Self { inner, session, lines, limit: limits.refs, refs: 0, bytes: 0, tail: Vec::new(), over: false }
+impl ListingWatch {
+    pub(super) fn new(session: Session, limits: &Limits) -> Self {
+        let limit = u64::try_from(limits.refs).unwrap_or(u64::MAX);
+        Self {
+            session,
+            lines: Lines::default(),
+            limit,
+            refs: 0,
+            bytes: 0,
+            tail: Vec::new(),
+            greeting: false,
+            over: false,
+            more: false,
+        }
     }
 
+    /// Refuses what came behind the list: on a connection that goes on, it would be taken for the answer to a question
+    /// that was not asked yet, and nobody would have looked into it.
+    pub(super) fn ends_there(&self) -> io::Result<()> {
+        if self.more { Err(refuse(Refusal::Malformed("they came before they were asked for"))) } else { Ok(()) }
+    }
+
+    fn end_line(&mut self) {
+        let line = self.tail.strip_suffix(b"\n").unwrap_or(&self.tail);
+        if !line.is_empty() && !line.ends_with(b"^{}") && !self.greeting {
+            self.refs += 1;
+        }
+        self.tail.clear();
+        self.greeting = false;
+    }
+}
+
+impl Watch for ListingWatch {
     fn look(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while let Some(piece) = self.lines.next(&mut bytes) {
+        self.bytes += bytes.len() as u64;
+        self.session.check_listing(self.bytes).map_err(io::Error::other)?;
+        while !self.over
+            && let Some(piece) = self.lines.next(&mut bytes)
+        {
             match piece {
-                // A flush after the refs; the one before them ends the server's greeting.
-                Piece::Start(0) if self.refs > 0 => self.over = true,
-                Piece::Start(_) => {
+                // The flush behind the refs; an earlier one ends the server's greeting.
+                Piece::Start(0) => {
                     self.end_line();
+                    self.over = self.refs > 0;
                 }
+                Piece::Start(_) => self.end_line(),
                 Piece::Text(text) => {
+                    self.greeting |= self.tail.is_empty() && text.starts_with(b"#");
                     self.tail.extend_from_slice(&text[text.len().saturating_sub(4)..]);
                     self.tail.drain(..self.tail.len().saturating_sub(4));
                 }
                 Piece::Other(_) => self.over = true,
             }
-            if self.over {
-                return Ok(());
-            }
-            let seen = u64::try_from(self.refs).unwrap_or(u64::MAX);
-            let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
-            Excess::check(LimitKind::Refs, limit, seen).map_err(|excess| refuse(Refusal::Excess(excess)))?;
+            let excess = Excess::check(LimitKind::Refs, self.limit, self.refs);
+            excess.map_err(|excess| refuse(Refusal::Excess(excess)))?;
         }
+        self.more |= !bytes.is_empty();
         Ok(())
-    }
-
-    fn end_line(&mut self) {
-        let line = self.tail.strip_suffix(b"\n").unwrap_or(&self.tail);
-        if !line.is_empty() && !line.ends_with(b"^{}") {
-            self.refs += 1;
-        }
-        self.tail.clear();
-    }
-}
-
-impl<R: Read> Read for ListingGuard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        if !self.over {
-            self.bytes += read as u64;
-            self.session.check_listing(self.bytes).map_err(io::Error::other)?;
-            self.look(&buffer[..read])?;
-        }
-        Ok(read)
     }
 }
 
 /// Looks into the pack of an answer to a fetch.
-pub(super) struct PackGuard<R> {
-    inner: R,
+pub(super) struct PackWatch {
     lines: Lines,
     at_start_of_line: bool,
     in_pack: bool,
@@ -106,13 +144,12 @@ pub(super) struct PackGuard<R> {
 /// The first byte of a line that carries a part of the pack, beside others for messages.
 const PACK_BAND: u8 = 1;
 
-impl<R: Read> PackGuard<R> {
-    pub(super) fn new(inner: R, limits: Limits) -> Self {
-        let scan = PackScan::new(limits);
-        Self { inner, lines: Lines::default(), at_start_of_line: false, in_pack: false, scan }
+impl PackWatch {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { lines: Lines::default(), at_start_of_line: false, in_pack: false, scan: PackScan::new(limits) }
     }
 
-    fn look(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
+    fn scan(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
         while let Some(piece) = self.lines.next(&mut bytes) {
             match piece {
                 Piece::Start(_) => (self.at_start_of_line, self.in_pack) = (true, false),
@@ -135,10 +172,8 @@ impl<R: Read> PackGuard<R> {
     }
 }
 
-impl<R: Read> Read for PackGuard<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.look(&buffer[..read]).map_err(refuse)?;
-        Ok(read)
+impl Watch for PackWatch {
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.scan(bytes).map_err(refuse)
     }
 }

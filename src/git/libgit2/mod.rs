@@ -8,12 +8,14 @@ mod lines;
 mod listing;
 mod pack_scan;
 mod send;
+mod stateful;
 mod stopping;
 mod subtransport;
 mod text;
 
 use git2::{Direction, Remote};
 
+pub(super) use stateful::Stateful;
 pub(super) use subtransport::Subtransport;
 
 use super::{Engine, FarSide, GitError, Limits, Repository, Upstream, global};
@@ -52,7 +54,7 @@ impl Engine for Libgit2 {
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
         global::prepare()?;
-        let mut remote = remote(&repository.handle, session)?;
+        let mut remote = remote(repository.library()?, session)?;
         let connection = connect(&mut remote, Direction::Push, session, limits)?;
         story(&mut send::Writing::new(session, connection)?);
         Ok(())

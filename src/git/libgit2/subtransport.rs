@@ -7,7 +7,7 @@ use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{Error, ErrorClass, ErrorCode};
 
-use super::guard::{self, ListingGuard, PackGuard};
+use super::guard::{self, ListingWatch, PackWatch, Watched};
 use super::text::TextReader;
 use crate::git::Limits;
 use crate::net::{Answer, NetError, Session, Upload};
@@ -40,6 +40,11 @@ impl Drop for Scope {
     }
 }
 
+/// The session whose scope this thread is in, and its limits.
+pub(super) fn session() -> Option<(Session, Limits)> {
+    SESSION.with_borrow(Clone::clone)
+}
+
 /// One connection of libgit2's.
 pub(in crate::git) struct Subtransport {
     session: Option<(Session, Limits)>,
@@ -48,7 +53,7 @@ pub(in crate::git) struct Subtransport {
 impl Subtransport {
     /// For the session whose scope this thread is in.
     pub(in crate::git) fn of_this_thread() -> Self {
-        Self { session: SESSION.with_borrow(Clone::clone) }
+        Self { session: session() }
     }
 }
 
@@ -59,7 +64,7 @@ impl SmartSubtransport for Subtransport {
         let list = |program: &str| {
             let answer = session
                 .get(&format!("/info/refs?service={program}"), &format!("application/x-{program}-advertisement"));
-            let guarded = |answer| ListingGuard::new(answer, session.clone(), limits);
+            let guarded = |answer| Watched::new(answer, ListingWatch::new(session.clone(), limits));
             answer.map(|answer| Listing(TextReader::new(guarded(answer)))).map_err(refusal)
         };
         let exchange =
@@ -78,7 +83,7 @@ impl SmartSubtransport for Subtransport {
 }
 
 /// The far side's list of refs.
-struct Listing(TextReader<ListingGuard<Answer>>);
+struct Listing(TextReader<Watched<Answer, ListingWatch>>);
 
 impl Read for Listing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -107,7 +112,7 @@ struct Exchange {
 enum State {
     Kept(Vec<u8>),
     Sending(Upload),
-    Packs(Box<PackGuard<Answer>>),
+    Packs(Box<Watched<Answer, PackWatch>>),
     Report(TextReader<Answer>),
     /// An error has been told.
     Over,
@@ -152,7 +157,7 @@ impl Exchange {
         };
         self.state = match self.program {
             "git-receive-pack" => State::Report(TextReader::new(answer)),
-            _ => State::Packs(Box::new(PackGuard::new(answer, self.limits))),
+            _ => State::Packs(Box::new(Watched::new(answer, PackWatch::new(self.limits)))),
         };
         Ok(())
     }
@@ -181,12 +186,12 @@ impl Write for Exchange {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refusal(error: impl ToString) -> Error {
+pub(super) fn refusal(error: impl ToString) -> Error {
     Error::new(ErrorCode::GenericError, ErrorClass::Http, error.to_string().replace('\0', " "))
 }
 
 /// A null byte in an error's text would abort the process on its way through libgit2.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn speakable(error: io::Error) -> io::Error {
+pub(super) fn speakable(error: io::Error) -> io::Error {
     io::Error::other(error.to_string().replace('\0', " "))
 }
