@@ -7,7 +7,9 @@ mod error;
 mod file;
 mod git;
 mod gitlab;
+mod http;
 mod mirroring;
+mod network;
 mod queues;
 mod redis;
 mod section;
@@ -18,7 +20,9 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use git::{GitSettings, ProgramPlace};
+pub use http::HttpNetwork;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
+pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 
