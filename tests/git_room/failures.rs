@@ -108,7 +108,7 @@ fn a_private_address_is_refused_by_number_and_by_name(kind: Kind) {
         ("[::1]", "Requests to loopback addresses are not allowed ([::1])."),
         ("localhost", "Requests to loopback addresses are not allowed (localhost)."),
         ("10.0.0.1", "Requests to the local network are not allowed (10.0.0.1)."),
-        ("169.254.169.254", "Requests to cloud metadata addresses are not allowed (169.254.169.254)."),
+        ("169.254.169.254", "Requests to the link local network are not allowed (169.254.169.254)."),
     ] {
         assert_eq!(ending(&world, &format!("http://{host}/p.git")), words);
     }
