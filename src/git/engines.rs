@@ -12,10 +12,6 @@ use crate::net::Session;
 /// Objects of a transfer above which the program is the better engine, where nothing else is said.
 pub const HANDOVER_OBJECTS: u64 = 10_000;
 
-/// Refs of which a push as a whole may consist: more do not go into one call of the program, and on the far side each is
-/// held by a lock until all of them are. Beyond that, each ref is compared and swapped for itself.
-const MOST_ATOMIC: usize = 10_000;
-
 /// The engines of this process.
 #[derive(Clone)]
 pub struct Engines {
@@ -278,7 +274,7 @@ impl FarSide for Sending<'_> {
     }
 
     fn send(&mut self, changes: &[RefChange], atomic: bool) -> Result<Sent, GitError> {
-        let atomic = atomic && changes.len() <= MOST_ATOMIC;
+        let atomic = atomic && choice::can_be_whole(changes);
         let Some(reason) = self.reason(changes, atomic) else { return self.by_library.send(changes, atomic) };
         let program = self.run.use_program(reason)?;
         super::push(program, self.repository, self.session, self.limits, |far| far.send(changes, atomic))
