@@ -62,7 +62,7 @@ impl<'a> Writing<'a> {
         let quarantine = Quarantine::open(self.conversation.repository)?;
         lend_leases(changes, &quarantine)?;
         let mut settings = Settings::default();
-        settings.add("remote", FAR, "fetch", "+refs/*:refs/leases/*");
+        settings.add("remote", FAR, "fetch", "+refs/*:leases/*");
         settings.add_plain("push", "followTags", "false");
         settings.add_plain("push", "recurseSubmodules", "no");
         for change in changes {
@@ -178,13 +178,14 @@ fn because_of_one(changes: &[&RefChange], mut refusals: Refusals) -> Refusals {
 }
 
 /// Gives the quarantine a ref for the place of each far ref as it was listed; one that must not exist has none. Git then
-/// refuses to move a far ref from anywhere else. (The option that says so ref by ref makes command lines too long.)
+/// refuses to move a far ref from anywhere else. (The option that says so ref by ref makes command lines too long; and a
+/// lease outside `refs/` is none of those that git compares with each ref that it is to push.)
 fn lend_leases(changes: &[&RefChange], quarantine: &Quarantine) -> Result<(), GitError> {
     let leases: BTreeSet<String> = changes
         .iter()
         .filter_map(|change| {
             let name = change.name.as_str().strip_prefix("refs/")?;
-            Some(format!("{} refs/leases/{name}\n", change.old?))
+            Some(format!("{} leases/{name}\n", change.old?))
         })
         .collect();
     quarantine.lend_refs(&leases.into_iter().collect::<String>())
