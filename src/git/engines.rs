@@ -288,6 +288,7 @@ impl FarSide for Sending<'_> {
     }
 
     fn send(&mut self, changes: &[RefChange], atomic: bool) -> Result<Sent, GitError> {
+        let atomic = atomic && choice::can_be_whole(changes);
         let Some(reason) = self.reason(changes, atomic) else { return self.by_library.send(changes, atomic) };
         let program = self.run.use_program(reason)?;
         super::push(program, self.repository, self.session, self.limits, |far| far.send(changes, atomic))
