@@ -8,7 +8,7 @@ use crate::connections::Redis;
 use crate::coordination::run;
 use crate::mirror::key::MirrorKey;
 use crate::sidekiq::Client;
-use crate::store::redis::{SealError, SealingKeys};
+use crate::store::redis::{SealError, SealingKeys, key_in_use};
 use crate::store::{MirrorStore, RedisStore};
 
 /// The open connections of a subcommand.
@@ -37,6 +37,11 @@ impl Administration {
     pub(super) async fn client(&self) -> anyhow::Result<Client> {
         let profile = profile::choose(&self.config, &self.redis).await?;
         Ok(Client::new(self.redis.clone(), self.config.sidekiq.keys.clone(), profile))
+    }
+
+    /// Makes sure that what is sealed now can be opened by those who will need it.
+    pub(super) async fn ready_to_seal(&self) -> anyhow::Result<()> {
+        Ok(key_in_use::take_into_use(&self.redis, &secret_key::sealing_keys(&self.config)?).await?)
     }
 
     /// Whether a live run is at this mirror.

@@ -4,6 +4,7 @@ mod administration;
 mod doctor;
 mod door;
 mod enqueue;
+mod internal;
 mod job;
 mod mirror;
 mod named_file;
@@ -13,6 +14,7 @@ mod profile;
 mod redises;
 mod run;
 mod secret_key;
+mod secrets;
 mod status;
 
 use std::path::PathBuf;
@@ -46,6 +48,7 @@ Environment:
   APP_ENV, RAILS_ENV, RACK_ENV
                          Which section of the configuration is used [default: development]
   RAILS_MAX_THREADS      Jobs run at once, if neither -c nor the file says
+  SIDEMIRROR_SECRET_KEY  The key that seals secrets; mirror.secret_key_file is better, since it shows less
   SIDEMIRROR_LOG         What is logged, such as debug or info,sidemirror::sidekiq=debug";
 
 #[derive(Debug, Subcommand)]
@@ -64,8 +67,12 @@ enum Command {
     Status(status::StatusArgs),
     /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
     Pause(pause::PauseArgs),
+    /// Look after the keys under which the mirrors' secrets are kept
+    Secrets(secrets::SecretsArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    #[command(hide = true)]
+    Internal(internal::InternalArgs),
 }
 
 /// Where the configuration is; every subcommand takes it.
@@ -110,8 +117,10 @@ pub fn main() -> ExitCode {
         Some(Command::Doctor(args)) => return doctor::run(&args),
         Some(Command::Job(args)) => job::run(args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Secrets(args)) => secrets::run(args),
         Some(Command::Pause(args)) => pause::pause(&args),
         Some(Command::Resume(args)) => pause::resume(&args),
+        Some(Command::Internal(args)) => internal::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,6 +27,7 @@ use crate::mirror::key::Direction;
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
 use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
+use crate::store::redis::key_in_use;
 use crate::web;
 use crate::web::health::{Health, Phase};
 use crate::web::metrics::Metrics;
@@ -107,6 +108,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     };
     let redis = redises.queues.clone();
     config.sidekiq.profile = profile::choose(&config, &redis).await?;
+    key_in_use::check(&redis, &keys).await.context("the worker cannot read the mirrors' secrets")?;
     let store = administration::open_store(&config, &redis, Ok(keys))?;
     let identity = Identity::new();
     let health = Arc::new(Health::default());

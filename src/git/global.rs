@@ -7,14 +7,14 @@ use git2::ConfigLevel;
 use git2::transport::Transport;
 
 use super::GitError;
-use super::libgit2::Subtransport;
+use super::libgit2::{Stateful, Subtransport};
 
 /// Where no configuration is.
 const NOWHERE: &str = "/nonexistent";
 
 /// Prepares libgit2; every way into this room comes through here first.
 ///
-/// * Custom transports come before the built-in ones, so all of http and https goes through `net`.
+/// * Custom transports come before the built-in ones, so all of these schemes goes through `net`.
 /// * No configuration is read but the repository's own: none of the machine's `insteadOf`, and 60 µs less per
 ///   connection.
 pub(super) fn prepare() -> Result<(), GitError> {
@@ -32,6 +32,11 @@ fn set_up() -> Result<(), git2::Error> {
     for scheme in ["http", "https"] {
         let factory = |remote: &git2::Remote<'_>| Transport::smart(remote, true, Subtransport::of_this_thread());
         // SAFETY: as above; the list of transports is not read while we add to it.
+        unsafe { git2::transport::register(scheme, factory)? };
+    }
+    for scheme in ["ssh", "git"] {
+        let factory = |remote: &git2::Remote<'_>| Transport::smart(remote, false, Stateful::of_this_thread());
+        // SAFETY: as above.
         unsafe { git2::transport::register(scheme, factory)? };
     }
     Ok(())

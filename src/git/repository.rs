@@ -37,6 +37,11 @@ impl Repository {
         Ok(folder)
     }
 
+    /// How its objects are named: `sha1` or `sha256`.
+    pub(super) fn object_format(&self) -> &'static str {
+        "sha1"
+    }
+
     /// A second handle, with an object database of its own.
     pub(super) fn reopen(&self) -> Result<git2::Repository, GitError> {
         git2::Repository::open_bare(self.path()).map_err(GitError::library("open the repository"))

@@ -85,6 +85,9 @@ pub struct RunState {
     pub jid: Option<String>,
     /// The run that is under way.
     pub run: Option<String>,
+    /// Whether the settings have become others since that run began, so that its end says nothing of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
 }
 
 /// Something that happens to a mirror.
@@ -225,10 +228,15 @@ impl RunState {
                 next.status = Status::Started;
                 next.last_update_started_at = Some(at.now);
                 next.run = Some(run.clone());
+                next.outdated = false;
             }
             Event::Finish { run, summary } => {
                 self.belongs_to(run)?;
                 next.end(Status::Finished, at);
+                if self.outdated {
+                    next.begin_anew(at.direction, at.now);
+                    return Ok(next);
+                }
                 next.last_successful_update_at = Some(at.now);
                 next.last_refs_changed = Some(summary.refs_changed);
                 if summary.refs_changed > 0 {
@@ -248,6 +256,7 @@ impl RunState {
                 next.last_update_scheduled_at = Some(at.now);
                 next.jid = Some(jid.clone());
                 next.run = None;
+                next.outdated = false;
             }
             Event::Abandon { seen, error } => match self.under_way() {
                 Some(now) if now != *seen => return Err(Refused::NotThisRun),
@@ -285,10 +294,16 @@ impl RunState {
         self.status = status;
         self.last_update_at = Some(at.now);
         self.run = None;
+        self.outdated = false;
     }
 
     fn failed(&mut self, error: &str, at: &Circumstances) {
+        let outdated = self.outdated;
         self.end(Status::Failed, at);
+        if outdated {
+            self.begin_anew(at.direction, at.now);
+            return;
+        }
         self.last_error = Some(error.to_owned());
         self.retry_count = self.retry_count.saturating_add(1);
         self.rest(at);
@@ -389,6 +404,26 @@ mod tests {
         assert_eq!((state.status, state.retry_count, state.last_error.clone()), (Status::Scheduled, 0, None));
         assert_eq!(state.under_way(), Some(UnderWay::Job(Some("again".into()))));
         assert!(state.after(&interrupt, &at(2)).is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_run_says_nothing_of_settings_that_came_after_its_beginning() {
+        for end in [finish("a"), fail("a")] {
+            let mut state = state(&[start("b"), fail("b"), schedule(), start("a")]);
+            state.begin_anew(Direction::Pull, at(2).now);
+            assert_eq!(state.under_way(), Some(UnderWay::Run(Some("a".into()))), "it goes on");
+            let ended = state.after(&end, &at(3)).unwrap();
+            assert_eq!((ended.status, ended.retry_count, ended.last_error.clone()), (Status::None, 0, None));
+            assert_eq!((ended.due_at(), ended.last_successful_update_at), (Some(at(3).now), None));
+            assert_eq!(ended.last_update_at, Some(at(3).now), "it did run");
+            let next = ended.after(&start("c"), &at(4)).unwrap().after(&finish("c"), &at(5)).unwrap();
+            assert_eq!(next.status, Status::Finished);
+        }
+        // A run that begins after the change knows it.
+        let mut taken_over = state(&[start("a")]);
+        taken_over.begin_anew(Direction::Pull, at(2).now);
+        let taken_over = taken_over.after(&start("b"), &at(3)).unwrap().after(&finish("b"), &at(4)).unwrap();
+        assert_eq!(taken_over.status, Status::Finished);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What all runs share on their way to the network.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,13 +8,21 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{Clients, HttpSettings};
-use super::{Access, AddressGuard, Allowance, NetError, RemoteUrl, Session};
+use super::{Access, AddressGuard, AddressRules, Allowance, NetError, RemoteUrl, Resolver, Rule, Session};
 
 /// What the operator decides about the network.
 #[derive(Debug, Clone)]
 pub struct DoorSettings {
     /// Whether mirrors may reach loopback, private and shared addresses.
     pub allow_local_network: bool,
+    /// What passes in spite of that.
+    pub allow: Vec<Rule>,
+    /// What never passes.
+    pub deny: Vec<Rule>,
+    /// Whether nothing passes but what `allow` names.
+    pub only_allowed: bool,
+    /// Asked for the addresses of hosts, in the place of the system's resolver.
+    pub nameservers: Vec<SocketAddr>,
     /// For resolving, connecting and TLS together.
     pub connect_timeout: Duration,
     /// The longest time without a byte in either direction.
@@ -28,6 +37,10 @@ impl Default for DoorSettings {
     fn default() -> Self {
         Self {
             allow_local_network: false,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            only_allowed: false,
+            nameservers: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_mins(1),
             // Some hosts serve git only to what looks like git.
@@ -41,7 +54,7 @@ impl Default for DoorSettings {
 #[derive(Clone)]
 pub struct Door {
     pub(super) clients: Arc<Clients>,
-    pub(super) guard: AddressGuard,
+    pub(super) resolver: Resolver,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
     pub(super) stall_timeout: Duration,
@@ -54,11 +67,23 @@ impl Door {
     /// [`NetError::Setup`], for example on a machine without CA certificates.
     pub fn new(settings: DoorSettings) -> Result<Self, NetError> {
         let runtime = Handle::try_current().map_err(|error| NetError::Setup(error.to_string()))?;
-        let guard = AddressGuard { allow_local_network: settings.allow_local_network };
         // With a connect limit above the stall limit, silence while connecting would be told as silence afterwards.
         let connect_timeout = settings.connect_timeout.min(settings.stall_timeout);
-        let clients = Arc::new(Clients::new(&settings.http, guard, connect_timeout, settings.user_agent)?);
-        Ok(Self { clients, guard, runtime, connect_timeout, stall_timeout: settings.stall_timeout })
+        let guard = AddressGuard::new(AddressRules {
+            allow_local_network: settings.allow_local_network,
+            allow: settings.allow,
+            deny: settings.deny,
+            only_allowed: settings.only_allowed,
+        });
+        let resolver = Resolver::new(guard, &settings.nameservers, connect_timeout)?;
+        let clients = Clients::new(&settings.http, resolver.clone(), connect_timeout, settings.user_agent)?;
+        let (clients, stall_timeout) = (Arc::new(clients), settings.stall_timeout);
+        Ok(Self { clients, resolver, runtime, connect_timeout, stall_timeout })
+    }
+
+    /// Names become addresses there, for every transport.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// One run's permission to talk to `url`. Where `access` has no credentials, those written in the URL are used.

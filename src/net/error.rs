@@ -259,6 +259,9 @@ pub enum NetError {
         /// The host.
         host: String,
     },
+    /// What only happens over SSH.
+    #[error(transparent)]
+    Ssh(#[from] super::ssh::SshError),
     /// The HTTP client could not be built.
     #[error("The HTTP client could not be set up: {0} (are the system's CA certificates installed?).")]
     Setup(String),

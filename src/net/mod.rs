@@ -10,16 +10,21 @@
 
 mod access;
 mod allowance;
+mod connect;
 mod credentials;
+mod daemon;
 mod deadline;
 mod door;
+mod duplex;
 mod error;
 mod guard;
+pub mod host_keys;
 mod http;
 mod mask;
 mod resolver;
 mod service;
 mod session;
+pub mod ssh;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -27,13 +32,15 @@ pub use allowance::Allowance;
 pub use credentials::Credentials;
 pub use deadline::Deadline;
 pub use door::{Door, DoorSettings};
+pub use duplex::{Duplex, Incoming, Outgoing};
 pub use error::NetError;
-pub use guard::{AddressGuard, Forbidden};
+pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
-    Answer, CertificateProblem, HttpSettings, ProxyChoice, RedirectProblem, RemoteText, Upload, check_authorities,
-    check_headers, check_proxy,
+    Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
+    check_authorities, check_headers, check_proxy,
 };
 pub use mask::mask;
+pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
 pub use url::{RemoteUrl, Scheme, UrlError};

@@ -153,7 +153,12 @@ impl Session {
 
     /// Waits on a blocking thread for `work`, within every limit.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
-        self.0.door.runtime.block_on(self.within(work)).map_err(|error| self.failed(error))
+        self.0.door.runtime.block_on(self.watched(work))
+    }
+
+    /// `work` within every limit, for whoever is on the runtime himself.
+    pub(super) async fn watched<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.within(work).await.map_err(|error| self.failed(error))
     }
 
     /// `work`, or the limit that ended it. `work` comes before the timers, so that what is ready costs none.
@@ -182,7 +187,7 @@ impl Session {
         }
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_byte.store(now, Ordering::Relaxed);
     }

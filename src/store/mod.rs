@@ -45,8 +45,8 @@ pub trait MirrorStore: Send + Sync {
     /// How many pull mirrors stand where.
     async fn count(&self, now: DateTime<Utc>) -> Result<Counts, StoreError>;
 
-    /// Adds a mirror; `false`, and nothing done, if there is one of its name.
-    async fn add(&self, mirror: &Mirror, secrets: &Secrets) -> Result<bool, StoreError>;
+    /// Adds a mirror with what is set in `secrets`; `false`, and nothing done, if there is one of its name.
+    async fn add(&self, mirror: &Mirror, secrets: &SecretsChange) -> Result<bool, StoreError>;
 
     /// Changes a mirror's settings and secrets; `None` if there is none of this name. A secret that is not set here
     /// stays, unless the host or proxy that it was given for becomes another. `change` may be called again when

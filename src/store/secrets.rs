@@ -106,25 +106,6 @@ impl fmt::Display for SecretName {
     }
 }
 
-impl From<&Secrets> for SecretsChange {
-    /// Sets all that is there.
-    fn from(secrets: &Secrets) -> Self {
-        fn set<T: Clone>(secret: Option<&T>) -> Change<T> {
-            secret.map_or(Change::Keep, |secret| Change::Set(secret.clone()))
-        }
-        Self {
-            login: set(secrets.login.as_ref()),
-            bearer: set(secrets.bearer.as_ref()),
-            clear_headers: false,
-            headers: secrets.headers.iter().map(|(name, value)| (name.clone(), Change::Set(value.clone()))).collect(),
-            ssh_key: set(secrets.ssh_key.as_ref()),
-            ssh_passphrase: set(secrets.ssh_passphrase.as_ref()),
-            client_key: set(secrets.client_key.as_ref()),
-            proxy_login: set(secrets.proxy_login.as_ref()),
-        }
-    }
-}
-
 impl SecretsChange {
     /// Whether all stays as it is.
     pub fn is_empty(&self) -> bool {

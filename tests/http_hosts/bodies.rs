@@ -146,7 +146,8 @@ fn an_answer_of_another_kind_is_told_and_not_read() {
         ("wrong", kind("application/x-git-receive-pack-advertisement")),
         (
             "other",
-            "HTTP 418: 127.0.0.1 did not do what was asked (I'm a teapot).\n\nThe remote said:\nshort and stout".to_owned(),
+            "HTTP 418: 127.0.0.1 did not do what was asked (I'm a teapot).\n\nThe remote said:\nshort and stout"
+                .to_owned(),
         ),
     ] {
         assert_eq!(world.failure(&host.url(&format!("{path}/p.git")), &logged_in()), words);

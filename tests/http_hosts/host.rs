@@ -198,5 +198,7 @@ http {{
 }}
 "#
     );
-    text.replace("FOLDER", &root.display().to_string()).replace("127.0.0.1:PORT", &format!("127.0.0.1:{port}")).replace("@PORT@", &port.to_string())
+    text.replace("FOLDER", &root.display().to_string())
+        .replace("127.0.0.1:PORT", &format!("127.0.0.1:{port}"))
+        .replace("@PORT@", &port.to_string())
 }

@@ -102,9 +102,8 @@ fn each_401_says_what_kind_of_login_the_host_would_take() {
     };
     let refused = "HTTP 401: 127.0.0.1 refused the user name or password.".to_owned();
     let no_token = "HTTP 401: 127.0.0.1 takes no user name and password, but a bearer token; give the mirror one.";
-    let needed = |realm: &str| {
-        format!("HTTP 401: 127.0.0.1{realm} asks for a user name and password, and the mirror has none.")
-    };
+    let needed =
+        |realm: &str| format!("HTTP 401: 127.0.0.1{realm} asks for a user name and password, and the mirror has none.");
     for (path, access, words) in [
         ("windows", logged_in(), unsupported("negotiate, ntlm")),
         ("digest", logged_in(), unsupported("digest")),

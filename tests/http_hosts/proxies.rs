@@ -26,22 +26,18 @@ fn http_goes_through_the_proxy_and_https_through_a_tunnel_whoever_chose_it() {
     let ca = Ca::new();
     ca.sign("host", "DNS:localhost", 30);
     let proxy = Tinyproxy::guarded();
-    let (plain, safe) = (
-        Host::plain(),
-        Host::with(&Particulars { tls: Some((&ca, "host", "http2")), ..Particulars::default() }),
-    );
+    let (plain, safe) =
+        (Host::plain(), Host::with(&Particulars { tls: Some((&ca, "host", "http2")), ..Particulars::default() }));
     let trusting = |access| HttpAccess { ca: Some(ca.text("ca.crt")), ..access };
     let (by_operator, by_mirror) = (World::with(operators(&proxy, proxy_login())), World::new());
     for engine in engines() {
         for host in [&plain, &safe] {
-            for (who, world, access) in
-                [("o", &by_operator, HttpAccess::default()), ("m", &by_mirror, mirrors(&proxy))]
+            for (who, world, access) in [("o", &by_operator, HttpAccess::default()), ("m", &by_mirror, mirrors(&proxy))]
             {
                 let [up_name, far_name] = ["up", "far"].map(|name| format!("{name}-{who}-{}.git", engine.name()));
                 let (up, far) = (host.repository(&up_name), host.empty(&far_name));
-                let [from, to] = [&up_name, &far_name].map(|path| {
-                    world.session_with(&host.url_by("localhost", path), trusting(access.clone()))
-                });
+                let [from, to] = [&up_name, &far_name]
+                    .map(|path| world.session_with(&host.url_by("localhost", path), trusting(access.clone())));
                 round_trip(world, &format!("{}-{up_name}", host.port), (&up, &from), (&far, &to), &*engine);
             }
         }
@@ -87,14 +83,20 @@ fn what_a_proxy_refuses_is_not_taken_for_the_hosts_word() {
     }
     // tinyproxy answers 401 to a wrong login; nginx gives the 407 that belongs there.
     let tunnel = World::with(operators(&guarded, wrong.clone())).failure(&https, &logged_in());
-    assert_eq!(tunnel, format!("{} is of no help: it did not connect us to 127.0.0.1:{}.", at(guarded.port), host.port));
+    assert_eq!(
+        tunnel,
+        format!("{} is of no help: it did not connect us to 127.0.0.1:{}.", at(guarded.port), host.port)
+    );
     let strict = Host::with(&Particulars { gate: Some("return 407;"), ..Particulars::default() });
     let proxy = ProxyChoice::Url(format!("http://127.0.0.1:{}", strict.port));
     let settings = HttpSettings { proxy, proxy_credentials: wrong, ..HttpSettings::default() };
     let refused = World::with(settings).failure(&http, &logged_in());
     assert_eq!(refused, at(strict.port) + " refused the user name or password.");
     let no_tunnel = World::with(operators(&filter, None)).failure(&https, &logged_in());
-    assert_eq!(no_tunnel, format!("{} is of no help: it did not connect us to 127.0.0.1:{}.", at(filter.port), host.port));
+    assert_eq!(
+        no_tunnel,
+        format!("{} is of no help: it did not connect us to 127.0.0.1:{}.", at(filter.port), host.port)
+    );
     assert!(host.requests(0).is_empty());
 }
 

@@ -35,13 +35,15 @@ fn sending(routes: &[(&str, &str)]) -> Host {
 fn within_the_same_host_the_whole_run_goes_to_where_the_first_request_ended() {
     let host = sending(&[("old", ""), ("older", "/old")]);
     let (up, far) = (host.repository("up.git"), host.empty("far.git"));
-    let (settings, default) = (HttpSettings { redirects: Redirects::SameOrigin, ..HttpSettings::default() }, World::new());
+    let (settings, default) =
+        (HttpSettings { redirects: Redirects::SameOrigin, ..HttpSettings::default() }, World::new());
     let (by_operator, by_mirror) = (World::with(settings), &default);
     for engine in engines() {
         for (world, access) in [(&by_operator, HttpAccess::default()), (by_mirror, SAME)] {
             up.commit("main", "more");
             let name = format!("{}.git", engine.name());
-            let [from, to] = ["older/up.git", "old/far.git"].map(|path| world.session_with(&host.url(path), access.clone()));
+            let [from, to] =
+                ["older/up.git", "old/far.git"].map(|path| world.session_with(&host.url(path), access.clone()));
             round_trip(world, &name, (&up, &from), (&far, &to), &*engine);
         }
     }
@@ -75,7 +77,12 @@ fn a_redirect_that_is_not_followed_says_why_and_where_it_leads() {
     not_followed("other/p.git", SAME, &format!("{elsewhere}/p.git"), same);
     not_followed("login/p.git", FOLLOW, &at("users/sign_in?x=/p.git"), "that is not the list of refs of a repository");
     not_followed("circle/p.git", FOLLOW, &at("circle/p.git"), "it leads in a circle");
-    not_followed("deeper/p.git", FOLLOW, &at("deeper/on/on/on/on/on/on/p.git"), "there are more than 5 of them in a row");
+    not_followed(
+        "deeper/p.git",
+        FOLLOW,
+        &at("deeper/on/on/on/on/on/on/p.git"),
+        "there are more than 5 of them in a row",
+    );
     not_followed("file/p.git", FOLLOW, "file:///p.git", "that is not the list of refs of a repository");
     assert_eq!(
         world.failure(&host.url("metadata/p.git"), &with_http(FOLLOW)),
@@ -131,10 +138,8 @@ fn a_redirect_leads_into_https_but_never_out_of_it_and_takes_no_client_certifica
     let open = Host::with(&Particulars { gate: Some(""), ..Particulars::default() });
     open.repository("p.git");
     let authority = format!("ssl_verify_client optional; ssl_client_certificate {};", ca.path("ca.crt").display());
-    let server = format!(
-        "{authority} location ~ ^/down(/.*)$ {{ return 302 http://127.0.0.1:{}$1$is_args$args; }}",
-        open.port
-    );
+    let server =
+        format!("{authority} location ~ ^/down(/.*)$ {{ return 302 http://127.0.0.1:{}$1$is_args$args; }}", open.port);
     let tls = Some((&ca, "host", "http2"));
     let safe = Host::with(&Particulars { tls, server: &server, gate: Some("") });
     safe.repository("p.git");

@@ -33,7 +33,8 @@ impl Tinyproxy {
     pub(crate) fn with(lines: &str) -> Self {
         let (port, folder) = (port::free(), tempfile::tempdir().unwrap());
         let config = folder.path().join("tinyproxy.conf");
-        let fixed = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 100\nAllow 127.0.0.1\nLogLevel Info\n");
+        let fixed =
+            format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 100\nAllow 127.0.0.1\nLogLevel Info\n");
         fs::write(&config, fixed + lines).unwrap();
         let mut command = Command::new("tinyproxy");
         command.arg("-d").arg("-c").arg(&config);

@@ -122,7 +122,13 @@ pub(crate) fn send(engine: &dyn Engine, repository: &Repository, session: &Sessi
 }
 
 /// Pulls from `from` and pushes to `to`, and looks whether all three are the same in the end.
-pub(crate) fn round_trip(world: &World, name: &str, from: (&Served, &Session), to: (&Served, &Session), engine: &dyn Engine) {
+pub(crate) fn round_trip(
+    world: &World,
+    name: &str,
+    from: (&Served, &Session),
+    to: (&Served, &Session),
+    engine: &dyn Engine,
+) {
     let ours = world.ours(name);
     pull(engine, &ours, from.1).unwrap();
     assert_same(ours.path(), from.0);

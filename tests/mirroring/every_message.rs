@@ -80,7 +80,8 @@ fn of_the_network() -> Vec<String> {
         Setup(reason());
     );
     let kinds = one_of_each!(Forbidden:
-        Loopback; LocalNetwork; LinkLocal; SharedAddress; Unspecified; Broadcast; Multicast; Reserved;
+        Loopback; LocalNetwork; LinkLocal; SharedAddress; Metadata; Unspecified; Broadcast; Multicast; Reserved; Port; Denied;
+        NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
     let remote = RemoteText::default;

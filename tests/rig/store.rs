@@ -6,7 +6,7 @@ use sidemirror::mirror::key::{Direction, MirrorId, MirrorKey};
 use sidemirror::mirror::record::{Mirror, Settings};
 use sidemirror::mirror::state::RunState;
 use sidemirror::store::redis::{SealingKey, SealingKeys};
-use sidemirror::store::{Login, MirrorStore, RedisStore, Secrets, SecretsChange};
+use sidemirror::store::{Change, Login, MirrorStore, RedisStore, SecretsChange};
 use tokio::runtime::Runtime;
 
 use super::git_http::GitServer;
@@ -34,7 +34,7 @@ impl Store {
     /// Adds a pull mirror of a repository on the rig's git server, due at this moment.
     pub fn add_pull(&self, id: u64, repository: &str, url: &str, due_at: DateTime<Utc>) {
         let login = Login { user: GitServer::USER.into(), password: GitServer::PASSWORD.into() };
-        let secrets = Secrets { login: Some(login), ..Secrets::default() };
+        let secrets = SecretsChange { login: Change::Set(login), ..SecretsChange::default() };
         let settings = Settings::new(Direction::Pull, repository.to_owned(), url.to_owned());
         let mirror = Mirror { id: MirrorId(id), settings, state: RunState::new(Direction::Pull, due_at) };
         assert!(self.runtime.block_on(self.store.add(&mirror, &secrets)).unwrap());

@@ -22,7 +22,8 @@ pub(super) async fn list(administration: &Administration, args: &ListArgs) -> an
     let mut views = Vec::new();
     for direction in Direction::ALL {
         if args.direction.is_none_or(|only| Direction::from(only) == direction) {
-            views.extend(administration.store.list(direction).await?.iter().map(View::of));
+            let mirrors = administration.store.list(direction).await?;
+            views.extend(View::load_all(administration, &mirrors).await?);
         }
     }
     if args.json {

@@ -1,65 +1,108 @@
-//! How a login is given: a user name on the command line, its password in a file or at a prompt, and never a
-//! password in an argument, where every process of the machine could read it.
+//! Where the far side is and who logs in there: in one URL, or in fields of their own.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use secrecy::SecretString;
-use zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::net::RemoteUrl;
+use super::secret_file;
+use crate::net::{Credentials, RemoteUrl};
 use crate::store::Login;
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct UrlArgs {
+    /// The far side, without a password
+    #[arg(long)]
+    url: Option<String>,
+    /// Read the far side's URL from this file (-: standard input); it may hold user and password, raw or
+    /// percent-encoded, which are stored apart from it
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    url_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Login")]
 pub(super) struct LoginArgs {
     /// Log in as this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Read the password or token from this file; without it, it is asked for
+    /// Read the password or token from this file (-: standard input); without it, it is asked for
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
 }
 
-impl LoginArgs {
-    /// The login that was given, if any.
-    pub(super) fn read(&self) -> anyhow::Result<Option<Login>> {
-        let Some(user) = self.user.clone() else { return Ok(None) };
-        let password = match &self.password_file {
-            Some(file) => password_in(file)?,
-            None if std::io::stdin().is_terminal() => {
-                let password = rpassword::prompt_password(format!("Password for {user}: "));
-                let password = password.context("the password could not be read")?;
-                if password.is_empty() {
-                    bail!("no password was given");
-                }
-                password.into()
+/// A far side, as it is stored.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// Checked, and without what logs in.
+    pub(super) url: Option<String>,
+    /// What stood in it.
+    pub(super) login: Option<Login>,
+}
+
+impl UrlArgs {
+    /// The place that was given, if any.
+    pub(super) fn read(&self) -> anyhow::Result<Place> {
+        let (url, in_argument) = match (&self.url, &self.url_file) {
+            (Some(url), _) => (RemoteUrl::parse(url).context("--url")?, true),
+            (None, Some(file)) => {
+                let line = secret_file::line("--url-file", file, "the URL")?;
+                (RemoteUrl::parse(line.expose_secret()).context("--url-file")?, false)
             }
-            None => bail!("--user needs --password-file FILE, or a terminal to ask for the password on"),
+            (None, None) => return Ok(Place::default()),
         };
-        Ok(Some(Login { user: user.into(), password }))
+        let text = url.to_string();
+        let credentials = url.credentials();
+        // The user of an SSH address is no secret, that of another may be a token.
+        let is_secret =
+            |credentials: &Credentials| !text.starts_with("ssh:") || !credentials.password().expose_secret().is_empty();
+        if in_argument && credentials.is_some_and(is_secret) {
+            bail!(
+                "--url: leave user and password out of the URL, where they would be seen; give --user and \
+                 --password-file, or the whole URL with --url-file"
+            );
+        }
+        let login = credentials
+            .map(|credentials| Login { user: credentials.user().into(), password: credentials.password().clone() });
+        Ok(Place { url: Some(text), login })
     }
 }
 
-fn password_in(file: &Path) -> anyhow::Result<SecretString> {
-    let text = std::fs::read_to_string(file).map(Zeroizing::new);
-    let text = text.with_context(|| format!("--password-file {} cannot be read", file.display()))?;
-    // An editor ends the file with a newline; a password does not.
-    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    if password.is_empty() || password.contains('\n') {
-        bail!("--password-file {}: expected one line, the password", file.display());
+impl LoginArgs {
+    /// The login that was given, here or in the URL, if any.
+    pub(super) fn read(&self, in_url: Option<Login>) -> anyhow::Result<Option<Login>> {
+        let Some(user) = &self.user else { return Ok(in_url) };
+        if in_url.is_some_and(|login| login.user.expose_secret() != user || !login.password.expose_secret().is_empty())
+        {
+            bail!("the URL holds a login, and --user gives another one");
+        }
+        let password = password("--user", "--password-file", user, self.password_file.as_ref())?;
+        Ok(Some(Login { user: user.as_str().into(), password }))
     }
-    Ok(SecretString::from(password))
 }
 
-/// The URL as it is stored: checked, and without user information, which belongs elsewhere.
-pub(super) fn plain_url(text: &str) -> anyhow::Result<String> {
-    let url = RemoteUrl::parse(text).context("--url")?;
-    if url.credentials().is_some() {
-        bail!(
-            "--url: leave user and password out of the URL, where they would be seen; give --user and --password-file"
-        );
+/// The password of `user`: from its file, or asked for.
+pub(super) fn password(
+    user_flag: &str,
+    file_flag: &str,
+    user: &str,
+    file: Option<&PathBuf>,
+) -> anyhow::Result<SecretString> {
+    if user.chars().any(char::is_control) {
+        bail!("{user_flag}: control characters are not accepted");
     }
-    Ok(url.to_string())
+    match file {
+        Some(file) => secret_file::line(file_flag, file, "the password"),
+        None if std::io::stdin().is_terminal() => {
+            let password = rpassword::prompt_password(format!("Password for {user}: "));
+            let password = SecretString::from(password.context("the password could not be read")?);
+            if password.expose_secret().is_empty() {
+                bail!("no password was given");
+            }
+            Ok(password)
+        }
+        None => bail!("{user_flag} needs {file_flag} FILE, or a terminal to ask for the password on"),
+    }
 }

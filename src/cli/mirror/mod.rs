@@ -1,10 +1,13 @@
 //! `sidemirror mirror …`: the administration of mirrors.
 
 mod add;
+mod http_args;
 mod list;
 mod login;
 mod remove;
+mod secret_file;
 mod show;
+mod ssh_args;
 mod sync;
 mod update;
 mod view;
@@ -16,6 +19,7 @@ use super::ConfigArgs;
 use super::administration::Administration;
 use crate::mirror::branches::BranchFilter;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
+use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::{Mirror, OnDivergence, Rules, Settings};
 
 #[derive(Debug, Args)]
@@ -94,8 +98,29 @@ impl From<OnDivergenceArg> for OnDivergence {
     }
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EngineArg {
+    /// Decided anew in each run
+    Auto,
+    /// libgit2, in the worker itself
+    Libgit2,
+    /// The git program
+    Git,
+}
+
+impl From<EngineArg> for EngineChoice {
+    fn from(arg: EngineArg) -> Self {
+        match arg {
+            EngineArg::Auto => Self::Auto,
+            EngineArg::Libgit2 => Self::Libgit2,
+            EngineArg::Git => Self::Git,
+        }
+    }
+}
+
 /// The settings that `add` and `update` share.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What is mirrored")]
 struct RuleArgs {
     /// Whether it runs
     #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
@@ -115,6 +140,9 @@ struct RuleArgs {
     /// Push: what to do about refs that somebody else moved on the far side
     #[arg(long, value_name = "MODE")]
     on_divergence: Option<OnDivergenceArg>,
+    /// Which engine moves the objects
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineArg>,
 }
 
 impl RuleArgs {
@@ -122,6 +150,9 @@ impl RuleArgs {
     fn apply(&self, settings: &mut Settings) -> anyhow::Result<()> {
         if let Some(enabled) = self.enabled {
             settings.enabled = enabled;
+        }
+        if let Some(engine) = self.engine {
+            settings.engine = engine.into();
         }
         self.apply_branches(settings)?;
         match (&mut settings.rules, self.overwrite_diverged, self.on_divergence) {
@@ -162,7 +193,7 @@ pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
             Command::Add(args) => add::add(&administration, args).await,
             Command::List(args) => list::list(&administration, &args).await,
             Command::Show(args) => show::show(&administration, &args).await,
-            Command::Update(args) => update::update(&administration, args).await,
+            Command::Update(args) => update::update(&administration, &args).await,
             Command::Remove(args) => remove::remove(&administration, &args).await,
             Command::Sync(args) => sync::sync(&administration, &args).await,
         }

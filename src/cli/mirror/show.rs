@@ -17,7 +17,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> anyhow::Result<()> {
-    let view = View::of(&existing(administration, &args.which).await?);
+    let view = View::load(administration, &existing(administration, &args.which).await?).await?;
     if args.json {
         return output::json(&view);
     }
@@ -26,6 +26,8 @@ pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> an
         ("mirror", view.name()),
         ("repository", view.repository.clone()),
         ("url", view.url.clone()),
+        ("credentials", view.credentials()),
+        ("proxy", view.proxy.clone().unwrap_or_else(|| "as configured".to_owned())),
         ("enabled", if view.enabled { "yes" } else { "no" }.to_owned()),
         ("branches", view.branches()),
         ("diverged refs", view.divergence()),

@@ -4,10 +4,13 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
+use super::super::administration::Administration;
 use super::super::output;
 use crate::mirror::branches::BranchFilter;
 use crate::mirror::key::Direction;
+use crate::mirror::reach::{AuthMethod, EngineChoice, Redirects};
 use crate::mirror::record::{Mirror, OnDivergence, Rules};
+use crate::store::SecretName;
 
 /// A moment as GitLab's API writes it: `2026-11-22T15:56:09.261Z`.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,12 @@ pub(super) struct View {
     pub(super) enabled: bool,
     pub(super) repository: String,
     pub(super) url: String,
+    pub(super) credentials: Vec<String>,
+    pub(super) auth_method: AuthMethod,
+    pub(super) proxy: Option<String>,
+    pub(super) redirects: Option<Redirects>,
+    pub(super) certificate_fingerprint: Option<String>,
+    pub(super) engine: EngineChoice,
     pub(super) update_status: &'static str,
     pub(super) last_error: Option<String>,
     pub(super) last_update_at: Option<Time>,
@@ -51,7 +60,19 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn of(mirror: &Mirror) -> Self {
+    /// The mirror, with the names of the secrets that are stored for it.
+    pub(super) async fn load(administration: &Administration, mirror: &Mirror) -> anyhow::Result<Self> {
+        Ok(Self::load_all(administration, std::slice::from_ref(mirror)).await?.remove(0))
+    }
+
+    /// The same for many.
+    pub(super) async fn load_all(administration: &Administration, mirrors: &[Mirror]) -> anyhow::Result<Vec<Self>> {
+        let keys: Vec<_> = mirrors.iter().map(Mirror::key).collect();
+        let stored = administration.store.stored(&keys).await?;
+        Ok(mirrors.iter().zip(stored).map(|(mirror, stored)| Self::of(mirror, &stored)).collect())
+    }
+
+    fn of(mirror: &Mirror, stored: &[SecretName]) -> Self {
         let (settings, state) = (&mirror.settings, &mirror.state);
         let (overwrites, on_divergence) = match settings.rules {
             Rules::Pull { overwrite_diverged } => (Some(overwrite_diverged), None),
@@ -68,6 +89,12 @@ impl View {
             enabled: settings.enabled,
             repository: settings.repository.clone(),
             url: settings.url.clone(),
+            credentials: stored.iter().map(ToString::to_string).collect(),
+            auth_method: settings.reach.auth_method,
+            proxy: settings.reach.proxy.clone(),
+            redirects: settings.reach.redirects,
+            certificate_fingerprint: settings.reach.certificate_fingerprint.clone(),
+            engine: settings.engine,
             update_status: state.status.as_str(),
             last_error: state.last_error.clone(),
             last_update_at: state.last_update_at.map(Time),
@@ -91,6 +118,23 @@ impl View {
 
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.direction, self.id)
+    }
+
+    /// Which secrets there are, in words.
+    pub(super) fn credentials(&self) -> String {
+        let word = |name: &String| match name.as_str() {
+            "login" => "user and password".to_owned(),
+            "bearer" => "bearer token".to_owned(),
+            "client_key" => "client certificate".to_owned(),
+            "proxy_login" => "user and password for the proxy".to_owned(),
+            "ssh_key" => "ssh key".to_owned(),
+            "ssh_passphrase" => "passphrase of the ssh key".to_owned(),
+            header => header.replacen("header:", "header ", 1),
+        };
+        if self.credentials.is_empty() {
+            return "none".to_owned();
+        }
+        self.credentials.iter().map(word).collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn status(&self) -> &'static str {

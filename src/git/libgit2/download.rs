@@ -6,8 +6,8 @@ use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks};
 
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
-use super::quarantine::Quarantine;
 use super::{Connection, explained};
+use crate::git::quarantine::Quarantine;
 use crate::git::repository::oid;
 use crate::git::{GitError, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
@@ -56,7 +56,8 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         ids: &[Oid],
         progress: &Progress,
     ) -> Result<(), GitError> {
-        let apart = quarantine.odb(self.repository)?;
+        let bare = quarantine.bare()?;
+        let apart = Quarantine::odb(&bare, self.repository)?;
         self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
         self.receive(missing, progress)?;
         self.check(ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))

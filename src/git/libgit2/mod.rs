@@ -3,13 +3,14 @@
 mod connectivity;
 mod download;
 mod listing;
-mod quarantine;
 mod send;
+mod stateful;
 mod subtransport;
 mod text;
 
 use git2::{Direction, Remote};
 
+pub(super) use stateful::Stateful;
 pub(super) use subtransport::Subtransport;
 
 use super::{Engine, FarSide, GitError, Limits, Repository, Upstream, global};

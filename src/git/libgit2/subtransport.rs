@@ -15,7 +15,7 @@ use crate::net::{Answer, NetError, Session, Upload};
 const KEPT_BODY: usize = 1024 * 1024;
 
 /// What we are ready to read of a list of refs: two million refs.
-const LONGEST_LISTING: u64 = 256 * 1024 * 1024;
+pub(super) const LONGEST_LISTING: u64 = 256 * 1024 * 1024;
 
 thread_local! {
     static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
@@ -39,6 +39,11 @@ impl Drop for Scope {
     }
 }
 
+/// The session whose scope this thread is in.
+pub(super) fn session() -> Option<Session> {
+    SESSION.with_borrow(Clone::clone)
+}
+
 /// One connection of libgit2's.
 pub(in crate::git) struct Subtransport {
     session: Option<Session>,
@@ -47,7 +52,7 @@ pub(in crate::git) struct Subtransport {
 impl Subtransport {
     /// For the session whose scope this thread is in.
     pub(in crate::git) fn of_this_thread() -> Self {
-        Self { session: SESSION.with_borrow(Clone::clone) }
+        Self { session: session() }
     }
 }
 
@@ -177,12 +182,12 @@ impl Write for Exchange {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn refusal(error: impl ToString) -> Error {
+pub(super) fn refusal(error: impl ToString) -> Error {
     Error::new(ErrorCode::GenericError, ErrorClass::Http, error.to_string().replace('\0', " "))
 }
 
 /// A null byte in an error's text would abort the process on its way through libgit2.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn speakable(error: io::Error) -> io::Error {
+pub(super) fn speakable(error: io::Error) -> io::Error {
     io::Error::other(error.to_string().replace('\0', " "))
 }

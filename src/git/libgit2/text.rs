@@ -22,6 +22,23 @@ impl<R: Read> TextReader<R> {
         Self { inner, clean: Vec::new(), given: 0, cut: Vec::new() }
     }
 
+    /// What is read from.
+    pub(super) fn inner(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
+    /// Reads on without cleaning: what comes now is no text.
+    pub(super) fn read_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.clean.len() && !self.cut.is_empty() {
+            self.given = 0;
+            self.clean = std::mem::take(&mut self.cut);
+        }
+        if self.given == self.clean.len() {
+            return self.inner.read(buffer);
+        }
+        self.read(buffer)
+    }
+
     /// Reads the next piece; afterwards nothing clean means the end.
     fn refill(&mut self) -> io::Result<()> {
         self.given = 0;

@@ -37,19 +37,25 @@ impl Answer {
 
     /// The next piece; `None` at the end.
     fn next(&mut self) -> Result<Option<Bytes>, NetError> {
+        let session = self.session.clone();
+        session.wait(self.receive())
+    }
+
+    /// The next piece, for whoever waits by himself.
+    pub(super) async fn receive(&mut self) -> Result<Option<Bytes>, NetError> {
         let Some(response) = &mut self.response else { return Ok(None) };
         let session = &self.session;
         let limit = session.door().connect_timeout;
         let whom = authority(response.url());
         let told = |error: &reqwest::Error| NetError::from_client(error, whom, limit);
-        let Some(chunk) = session.wait(async { response.chunk().await.map_err(|error| told(&error)) })? else {
+        let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? else {
             self.response = None;
             return Ok(None);
         };
         session.count_received(chunk.len());
         match self.left.checked_sub(chunk.len() as u64) {
             Some(left) => self.left = left,
-            None => return Err(session.failed(NetError::TooLarge { host: session.url().host().to_owned() })),
+            None => return Err(NetError::TooLarge { host: session.url().host().to_owned() }),
         }
         Ok(Some(chunk))
     }

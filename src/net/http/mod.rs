@@ -2,13 +2,15 @@
 //!
 //! A request is made and sent in `request`, with the login and headers of the mirror (`headers`), by the client that
 //! has the right identity (`clients`, `tls`), through a proxy where there is one (`proxy`), and to where the server says
-//! the repository is, if that is followed (`redirect`). Its body may be written while it is sent (`upload`). What comes
+//! the repository is, if that is followed (`redirect`). Its body may be written while it is sent (`upload`), or be
+//! that of a git program (`forward`). What comes
 //! back is an [`Answer`], or a refusal told in our words (`refusal`, `challenge`, `retry_after`, `certificate`).
 
 mod answer;
 mod certificate;
 mod challenge;
 mod clients;
+mod forward;
 mod headers;
 mod proxy;
 mod redirect;
@@ -22,6 +24,7 @@ mod upload;
 pub use answer::Answer;
 pub use certificate::CertificateProblem;
 pub(super) use clients::Clients;
+pub use forward::{Forwarded, Question};
 pub use headers::check_own as check_headers;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;

@@ -73,10 +73,13 @@ impl Via {
         Ok(Self { url, login: None, trusted })
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
     /// `host:port`, as messages name it.
     pub(super) fn authority(&self) -> String {
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        format!("{}:{port}", self.url.host_str().unwrap_or_default())
+        super::request::authority(&self.url)
     }
 }
 

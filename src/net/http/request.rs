@@ -4,21 +4,19 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, Response, Url};
-use tokio::time::timeout;
-use url::Host;
 
 use super::proxy::Via;
 use super::redirect::{self, RedirectProblem};
 use super::{Answer, headers};
-use crate::net::resolver::resolve;
 use crate::net::{NetError, Redirects, Session};
 
 /// What is asked first of a repository, and the only request whose redirects may be followed.
 const LISTING: &str = "/info/refs";
 
-const GIT_PROTOCOL: HeaderName = HeaderName::from_static("git-protocol");
+/// The version of git's protocol that is asked for.
+pub(super) const GIT_PROTOCOL: &str = "git-protocol";
 
 /// A server that asks for a pause is given one within the run if it is no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -30,22 +28,23 @@ impl Session {
     /// # Errors
     /// [`NetError`], which is also kept as the session's failure.
     pub fn get(&self, suffix: &str, content_type: &str) -> Result<Answer, NetError> {
-        let asked = self.question(suffix, content_type, None);
+        let asked = self.patiently(suffix, content_type, None);
         self.door().runtime.block_on(asked).map_err(|error| self.failed(error))
     }
 
-    /// [`Session::get`] within the session's limits, for a version of git's protocol if one is named.
-    pub(in crate::net) async fn question(
+    /// The same for whoever is on the runtime himself, in the `protocol` version that git asks for.
+    pub(super) async fn patiently(
         &self,
         suffix: &str,
-        wanted: &str,
+        content_type: &str,
         protocol: Option<&HeaderValue>,
     ) -> Result<Answer, NetError> {
-        match self.within(self.question_once(suffix, wanted, protocol)).await {
+        let ask = || self.within(self.list(suffix, content_type, protocol));
+        match ask().await {
             Err(error) => {
                 let Some(pause) = self.worth_waiting(&error) else { return Err(error) };
                 self.pause(pause).await?;
-                self.within(self.question_once(suffix, wanted, protocol)).await
+                ask().await
             }
             answered => answered,
         }
@@ -85,7 +84,8 @@ impl Session {
         let http = &self.access().http;
         let via = door.clients.proxies.towards(request.url(), http)?;
         self.check_target(request.url(), via.as_ref()).await?;
-        let client = door.clients.client(http, self.is_foreign(request.url()), via.as_ref())?;
+        let port = request.url().port_or_known_default().unwrap_or_default();
+        let client = door.clients.client(http, self.is_foreign(request.url()), via.as_ref(), port)?;
         let whom = authority(request.url());
         client.execute(request).await.map_err(|error| match &via {
             Some(via) => {
@@ -95,17 +95,12 @@ impl Session {
         })
     }
 
-    /// Goes to where redirects lead, if they are followed.
-    async fn question_once(
-        &self,
-        suffix: &str,
-        wanted: &str,
-        protocol: Option<&HeaderValue>,
-    ) -> Result<Answer, NetError> {
+    /// The answer to a question that may be redirected.
+    async fn list(&self, suffix: &str, wanted: &str, protocol: Option<&HeaderValue>) -> Result<Answer, NetError> {
         let mut here = self.target(suffix)?;
         let mut before = Vec::new();
         loop {
-            let response = self.asked_at(&here, protocol).await?;
+            let response = self.ask(&here, protocol).await?;
             if response.status().is_redirection() && self.redirects() != Redirects::Refuse {
                 let next = self.follow(&response, &here, &before, suffix)?;
                 before.push(std::mem::replace(&mut here, next));
@@ -119,7 +114,7 @@ impl Session {
         }
     }
 
-    async fn asked_at(&self, url: &Url, protocol: Option<&HeaderValue>) -> Result<Response, NetError> {
+    async fn ask(&self, url: &Url, protocol: Option<&HeaderValue>) -> Result<Response, NetError> {
         let send = || async {
             let mut request = self.request_to(Method::GET, url.clone())?;
             if let Some(protocol) = protocol {
@@ -174,33 +169,22 @@ impl Session {
         Url::parse(&self.url().beneath("")).map_or(true, |own| own.origin() != url.origin())
     }
 
-    /// Whether `url` may be reached. A name that the client looks up passes the guard there; what a proxy looks up is
-    /// looked up here before, too.
+    /// Whether `url` may be reached. What the client looks up passes the guard there; what a proxy looks up is looked up
+    /// here before, too.
     async fn check_target(&self, url: &Url, via: Option<&Via>) -> Result<(), NetError> {
+        let door = self.door();
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
         if let Some(via) = via
             && !via.trusted
         {
-            self.check_address(&via.url)?;
+            door.resolver.check(via.url.host_str().unwrap_or_default(), via.port())?;
         }
-        self.check_address(url)?;
-        let (Some(Host::Domain(name)), Some(_)) = (url.host(), via) else { return Ok(()) };
-        let door = self.door();
-        match timeout(door.connect_timeout, resolve(door.guard, name)).await {
-            Ok(Err(NetError::Unresolved { .. })) | Err(_) if door.clients.proxy_resolves => Ok(()),
-            Ok(resolved) => resolved.map(|_| ()),
-            Err(_) => Err(NetError::Unresolved { host: name.to_owned() }),
+        match via {
+            None => door.resolver.check(host, port).map(drop),
+            Some(_) if door.clients.proxy_resolves => door.resolver.check_for_proxy(host, port).await,
+            Some(_) => door.resolver.resolve(host, port).await.map(drop),
         }
-    }
-
-    /// A host written as an address never reaches a resolver.
-    fn check_address(&self, url: &Url) -> Result<(), NetError> {
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => address.into(),
-            Some(Host::Ipv6(address)) => address.into(),
-            Some(Host::Domain(_)) | None => return Ok(()),
-        };
-        let host = url.host_str().unwrap_or_default().to_owned();
-        self.door().guard.check(address).map_err(|kind| NetError::Forbidden { host, kind })
     }
 
     /// How long to wait before `error` may be over, if that is soon enough for this run.

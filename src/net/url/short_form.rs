@@ -23,7 +23,7 @@ pub(super) fn split(text: &str) -> Result<(Option<&str>, String), UrlError> {
     let colon = after_address + place[after_address..].find(':').ok_or(UrlError::Scheme)?;
     let (host, path) = (&place[..colon], &place[colon + 1..]);
     // `ext::command` and its like run programs.
-    if path.starts_with(':') || host.is_empty() || host.contains('/') || Scheme::named(host).is_some() {
+    if path.starts_with(':') || host.is_empty() || host.contains('/') || is_scheme(host) {
         return Err(UrlError::Scheme);
     }
     // `C:\repository` is a file.
@@ -43,4 +43,9 @@ pub(super) fn split(text: &str) -> Result<(Option<&str>, String), UrlError> {
     }
     let path = utf8_percent_encode(path.strip_prefix('/').unwrap_or(path), MEANS_MORE_IN_A_URL);
     Ok((user, format!("{host}/{path}")))
+}
+
+/// Whether slashes were forgotten rather than a machine of this name meant.
+fn is_scheme(host: &str) -> bool {
+    Scheme::named(host).is_some() || ["file", "ftp", "ftps", "rsync"].iter().any(|name| host.eq_ignore_ascii_case(name))
 }

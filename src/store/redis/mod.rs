@@ -5,14 +5,17 @@
 //! sidemirror:pull                set    the ids of all pull mirrors
 //! sidemirror:pull:due            zset   ids by the time they are due, in milliseconds; only those to be scheduled
 //! sidemirror:pull:status:failed  set    ids by where they stand
+//! sidemirror:secrets:key         string the id of the key that seals
 //! ```
 //!
 //! The last two are derived from the record and written by the same script that replaces it, so that neither
 //! picking due mirrors nor counting reads the whole table.
 
+pub mod key_in_use;
 mod record;
 mod seal;
 mod sealing_keys;
+mod vault;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +27,7 @@ use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
 use self::sealing_keys::FieldChange;
 pub use self::sealing_keys::SealingKeys;
+pub use self::vault::{Rotation, Unopened, Vault};
 use super::{Counts, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
@@ -240,9 +244,9 @@ impl MirrorStore for RedisStore {
         Ok(Counts { due, scheduled, started, failed, hard_failed })
     }
 
-    async fn add(&self, mirror: &Mirror, secrets: &Secrets) -> Result<bool, StoreError> {
+    async fn add(&self, mirror: &Mirror, secrets: &SecretsChange) -> Result<bool, StoreError> {
         let nothing = Record { text: Vec::new(), mirror: Mirror { state: RunState::default(), ..mirror.clone() } };
-        let secrets = self.sealed(mirror, &secrets.into())?;
+        let secrets = self.sealed(mirror, secrets)?;
         let replacement = Replacement { old: &nothing, new: mirror.clone(), secrets };
         Ok(self.replace(&[replacement]).await? == [true])
     }

@@ -14,6 +14,7 @@ use crate::mirror::record::Mirror;
 const NONCE_LENGTH: usize = 12;
 
 /// A key that seals secrets.
+#[derive(Clone)]
 pub struct SealingKey {
     cipher: Aes256Gcm,
     /// Tells keys apart without telling anything about them.
@@ -30,15 +31,15 @@ pub enum SealError {
     #[error("does not hold 32 bytes in base64")]
     BadKey,
     /// Sealed with another key.
-    #[error("The password was sealed with key {sealed_with}, but the configured key is {configured}.")]
+    #[error("A secret of the mirror was sealed with key {sealed_with}, and the configured keys are {configured}.")]
     OtherKey {
         /// The id of the key it was sealed with.
         sealed_with: String,
-        /// The id of ours.
+        /// The ids of ours.
         configured: String,
     },
     /// Damaged, or moved here from another mirror.
-    #[error("The sealed password is damaged, or was given for another mirror or host.")]
+    #[error("A sealed secret of the mirror is damaged, or was given for another mirror, host or proxy.")]
     Damaged,
 }
 

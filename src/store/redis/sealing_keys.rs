@@ -8,7 +8,7 @@ use super::seal::{SealError, Sealed, SealingKey};
 use crate::mirror::record::Mirror;
 
 /// Seals with the current key, and opens what that or an earlier one sealed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SealingKeys {
     current: SealingKey,
     previous: Vec<SealingKey>,

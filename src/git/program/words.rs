@@ -1,0 +1,74 @@
+//! What git says on its standard error, and what it means for the mirror's owner.
+
+use super::{Conversation, Report};
+use crate::git::GitError;
+use crate::git::quarantine::Quarantine;
+
+/// What git prints before a line of the far side's.
+const FROM_FAR: &str = "remote: ";
+
+/// Words that stand in complaints about objects that were received.
+const ABOUT_OBJECTS: &[&str] = &[
+    "did not send all necessary objects",
+    "fsck error in pack",
+    "index-pack failed",
+    "invalid index-pack output",
+    "fetch-pack: invalid",
+    "pack has bad object",
+    "inflate: data stream error",
+];
+
+/// Words about what comes after others, and says less.
+const AFTERTHOUGHTS: &[&str] = &[
+    "index-pack failed",
+    "invalid index-pack output",
+    "fsck error in packed object",
+    "error processing acks",
+    "the remote end hung up",
+    "could not fetch",
+];
+
+impl Conversation<'_> {
+    /// Why a call failed: what the session met, if it met anything, since git only sees a gate that closes.
+    pub(super) fn explained(&self, report: &Report, quarantine: &Quarantine) -> GitError {
+        if let Some(failure) = self.session.failure() {
+            return GitError::Net(failure);
+        }
+        let words = self.tidy(&report.words, quarantine);
+        let reason = reason(&words);
+        if report.words.contains("Out of memory") || report.words.contains("out of memory") {
+            return GitError::Protocol(format!("git ran out of the memory it may use ({reason})"));
+        }
+        if ABOUT_OBJECTS.iter().any(|about| words.contains(about)) {
+            return GitError::BadObjects(reason);
+        }
+        GitError::Protocol(if reason.is_empty() { format!("git ended with {}", report.status) } else { reason })
+    }
+}
+
+/// The line that says most: the first complaint that is not only about another one.
+fn reason(words: &str) -> String {
+    let complaints = words.lines().filter_map(|line| {
+        let line = line.trim_end();
+        line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: "))
+    });
+    let complaints: Vec<&str> = complaints.collect();
+    let telling = complaints.iter().find(|line| !AFTERTHOUGHTS.iter().any(|other| line.contains(other)));
+    let line = telling.or(complaints.first()).copied();
+    let line = line.or_else(|| words.lines().rev().find(|line| !line.trim().is_empty())).unwrap_or_default();
+    line.chars()
+        .filter(|character| !character.is_control())
+        .take(300)
+        .collect::<String>()
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+/// What the far side said, without what git itself did.
+pub(super) fn from_far(words: &str) -> String {
+    let said = words.lines().filter_map(|line| line.rsplit('\r').find(|part| !part.trim().is_empty()));
+    let said = said.filter_map(|line| line.strip_prefix(FROM_FAR).or((line.trim_end() == "remote:").then_some("")));
+    let printable = |line: &str| line.chars().filter(|character| !character.is_control()).collect::<String>();
+    let lines: Vec<String> = said.map(|line| printable(line).trim_end().to_owned()).collect();
+    lines.join("\n").trim_end().to_owned()
+}

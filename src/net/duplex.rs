@@ -1,0 +1,214 @@
+//! One open connection on which both sides talk for as long as they like: SSH, and git's own protocol.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::{NetError, Scheme, Service, Session, daemon, ssh};
+
+impl Session {
+    /// Connects to the far side and starts `service` there for the session's repository. For the schemes that have one
+    /// connection for a whole conversation: `ssh` and `git`.
+    ///
+    /// # Errors
+    /// [`NetError`], which is also kept as the session's failure.
+    pub fn open(&self, service: Service) -> Result<Duplex, NetError> {
+        let opened: Pin<Box<dyn Future<Output = _>>> = match self.url().scheme() {
+            Scheme::Ssh => Box::pin(ssh::open(self, service)),
+            Scheme::Git => Box::pin(daemon::open(self, service)),
+            _ => Box::pin(async { Err(NetError::Setup("this scheme has no connection of its own".to_owned())) }),
+        };
+        let (reader, writer, line) = self.wait(opened)?;
+        let line = Arc::new(line);
+        Ok(Duplex {
+            incoming: Incoming { session: self.clone(), reader, line: Arc::clone(&line), left: u64::MAX, over: false },
+            outgoing: Outgoing { session: self.clone(), writer, line },
+        })
+    }
+}
+
+/// Both directions of a connection, for a blocking thread. Every wait keeps to the session's limits, and what fails is
+/// also kept as the session's failure. Dropped, the connection is closed.
+pub struct Duplex {
+    incoming: Incoming,
+    outgoing: Outgoing,
+}
+
+/// What the far side sends. Reading ends with an [`io::Error`] that holds a [`NetError`]; also at the end of the stream,
+/// when the program at the far side ended badly.
+pub struct Incoming {
+    session: Session,
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    line: Arc<Line>,
+    /// How many more bytes we are ready to take.
+    left: u64,
+    over: bool,
+}
+
+/// What we send.
+pub struct Outgoing {
+    session: Session,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
+    line: Arc<Line>,
+}
+
+/// What keeps a connection open, and what is known about its end.
+#[derive(Default)]
+pub(super) struct Line {
+    /// Closes the connection when it is dropped, and is there for nothing else.
+    pub(super) _held: Option<Box<dyn Send + Sync>>,
+    /// Nothing where the end of the stream says all.
+    pub(super) ending: Option<Arc<Ending>>,
+}
+
+/// How the program at the far side ended.
+#[derive(Default)]
+pub(super) struct Ending {
+    pub(super) over: CancellationToken,
+    pub(super) failure: OnceLock<NetError>,
+}
+
+/// What a transport gives: both directions, and what keeps them open.
+pub(super) type Ends = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>, Line);
+
+impl Duplex {
+    /// The two directions, each for a thread of its own.
+    pub fn split(self) -> (Incoming, Outgoing) {
+        (self.incoming, self.outgoing)
+    }
+
+    /// Takes no more than `limit` bytes, until it is lifted; reading on ends with [`NetError::TooLarge`].
+    pub fn limit_reading(&mut self, limit: u64) {
+        self.incoming.left = limit;
+    }
+
+    /// Takes any number of bytes again.
+    pub fn lift_limit(&mut self) {
+        self.incoming.left = u64::MAX;
+    }
+
+    /// Tells the far side that nothing more will come from us.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn finish_writing(&mut self) -> Result<(), NetError> {
+        self.outgoing.finish_writing()
+    }
+}
+
+impl Incoming {
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, NetError> {
+        if self.over || buffer.is_empty() {
+            return Ok(0);
+        }
+        let Self { session, reader, line, .. } = self;
+        let read = session.wait(async {
+            match reader.read(buffer).await {
+                Ok(0) => line.ended().await.map_or(Ok(0), Err),
+                Ok(read) => Ok(read),
+                Err(error) => Err(line.broken(session, &error).await),
+            }
+        })?;
+        self.over = read == 0;
+        self.session.count_received(read);
+        match self.left.checked_sub(read as u64) {
+            Some(left) => self.left = left,
+            None => return Err(self.session.failed(NetError::TooLarge { host: self.session.url().host().to_owned() })),
+        }
+        Ok(read)
+    }
+}
+
+impl Outgoing {
+    /// Tells the far side that nothing more will come.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn finish_writing(&mut self) -> Result<(), NetError> {
+        let Self { session, writer, line } = self;
+        session.wait(async {
+            match line.unless_over(writer.shutdown()).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(line.broken(session, &error).await),
+            }
+        })
+    }
+
+    fn send(&mut self, data: &[u8]) -> Result<usize, NetError> {
+        // Libraries say good-bye also after a failure; nobody is to wait for that.
+        if let Some(failure) = self.session.failure() {
+            return Err(failure);
+        }
+        let Self { session, writer, line } = self;
+        let sent = session.wait(async {
+            match line.unless_over(writer.write(data)).await {
+                Ok(sent) => Ok(sent),
+                Err(error) => Err(line.broken(session, &error).await),
+            }
+        })?;
+        self.session.count_sent(sent);
+        Ok(sent)
+    }
+}
+
+impl Line {
+    /// `work`, unless the far side ends before it is done: nobody would make room for it any more.
+    async fn unless_over<T>(&self, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let Some(ending) = &self.ending else { return work.await };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = ending.over.cancelled() => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Waits until all is known about the end, and says what was wrong with it.
+    async fn ended(&self) -> Option<NetError> {
+        let ending = self.ending.as_ref()?;
+        ending.over.cancelled().await;
+        ending.failure.get().cloned()
+    }
+
+    /// The cause of `error`, if the far side told one.
+    async fn broken(&self, session: &Session, error: &io::Error) -> NetError {
+        let told = self.ended().await;
+        told.unwrap_or_else(|| NetError::Broken { authority: session.url().authority(), reason: error.to_string() })
+    }
+}
+
+impl io::Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.next(buffer).map_err(io::Error::other)
+    }
+}
+
+impl io::Write for Outgoing {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.send(data).map_err(io::Error::other)
+    }
+
+    /// Nothing is held back.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Read for Duplex {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.incoming.read(buffer)
+    }
+}
+
+impl io::Write for Duplex {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.outgoing.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.outgoing.flush()
+    }
+}

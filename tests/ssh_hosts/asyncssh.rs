@@ -1,0 +1,66 @@
+//! asyncssh, a second implementation of SSH, for logins that sshd leaves to the system's users.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use sidemirror::net::Session;
+
+use crate::rig::port;
+use crate::rig::process::Process;
+use crate::sshd::{keygen, public_key};
+use crate::world::{World, with_password};
+
+/// `server.py` on a free port.
+pub(crate) struct AsyncSsh {
+    pub(crate) port: u16,
+    process: Process,
+    folder: PathBuf,
+}
+
+impl AsyncSsh {
+    pub(crate) const PASSWORD: &str = "p@ss: wörd";
+
+    /// Starts one that lets in by `mode` (see `server.py`), and a world with a repository `far.git`.
+    pub(crate) fn scene(mode: &str) -> (World, Self) {
+        let world = World::new();
+        world.far("far.git");
+        let (port, folder) = (port::free(), world.path("asyncssh"));
+        fs::create_dir(&folder).unwrap();
+        keygen(&["-q", "-t", "ed25519", "-N", "", "-f", folder.join("host").to_str().unwrap()]);
+        fs::write(folder.join("authorized_keys"), "").unwrap();
+        let mut command = Command::new("/usr/bin/python3");
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").env("HOME", &folder);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ssh_hosts/server.py"));
+        command.args([&port.to_string(), folder.to_str().unwrap(), mode, Self::PASSWORD]);
+        let mut process = Process::start("asyncssh", &mut command, &folder.join("log"));
+        process.ready(|| folder.join("ready").exists());
+        (world, Self { port, process, folder })
+    }
+
+    pub(crate) fn url(&self, world: &World) -> String {
+        format!("ssh://127.0.0.1:{}{}", self.port, world.path("far.git").display())
+    }
+
+    pub(crate) fn session(&self, world: &World, user: &str, password: &str) -> Session {
+        world.session(&self.url(world), with_password(user, password, &self.known()))
+    }
+
+    pub(crate) fn known(&self) -> String {
+        format!("[127.0.0.1]:{} {}", self.port, public_key(&self.folder.join("host.pub")))
+    }
+
+    pub(crate) fn authorise(&self, public_line: &str) {
+        fs::write(self.folder.join("authorized_keys"), format!("{public_line}\n")).unwrap();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// What was answered to its questions.
+    pub(crate) fn answers(&self) -> Vec<String> {
+        let log = self.log();
+        log.lines().filter_map(|line| line.strip_prefix("answered ")).map(str::to_owned).collect()
+    }
+}
