@@ -12,6 +12,10 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Door> {
     let mirror = &config.mirror;
     Ok(Door::new(DoorSettings {
         allow_local_network: mirror.allow_local_network,
+        allow: mirror.network.allow.clone(),
+        deny: mirror.network.deny.clone(),
+        only_allowed: mirror.network.only_allowed,
+        nameservers: mirror.network.nameservers.clone(),
         connect_timeout: mirror.connect_timeout,
         stall_timeout: mirror.stall_timeout,
         http: http(config)?,
