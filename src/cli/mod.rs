@@ -2,10 +2,12 @@
 
 mod administration;
 mod doctor;
+mod door;
 mod enqueue;
 mod internal;
 mod job;
 mod mirror;
+mod named_file;
 mod output;
 mod pause;
 mod profile;

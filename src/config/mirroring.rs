@@ -33,7 +33,7 @@ pub struct Mirroring {
     pub max_delay: Duration,
     /// Whether loopback and private addresses may be mirror hosts.
     pub allow_local_network: bool,
-    /// Which places may be reached beside that, or not, and who knows their addresses.
+    /// The way to the mirrors' hosts.
     pub network: Network,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,

@@ -6,6 +6,7 @@ mod capsules;
 mod error;
 mod file;
 mod gitlab;
+mod http;
 mod mirroring;
 mod network;
 mod queues;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use http::HttpNetwork;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::error::ConfigError;
+use super::http::HttpNetwork;
 use super::section::Section;
 use crate::net::Rule;
 
@@ -20,6 +21,8 @@ pub struct Network {
     pub only_allowed: bool,
     /// Asked in the place of the system's resolver, if there are any.
     pub nameservers: Vec<SocketAddr>,
+    /// What concerns HTTP alone.
+    pub http: HttpNetwork,
 }
 
 impl Network {
@@ -29,6 +32,7 @@ impl Network {
             deny: rules(&mut section, "deny")?,
             only_allowed: section.flag("only_allowed")?.unwrap_or(false),
             nameservers: nameservers(&mut section)?,
+            http: HttpNetwork::from_section(&mut section)?,
         };
         section.finish()?;
         Ok(network)
