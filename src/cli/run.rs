@@ -1,5 +1,6 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
+pub(in crate::cli) mod engines;
 mod logging;
 pub(super) mod preparation;
 mod service_manager;
@@ -21,7 +22,7 @@ use super::{ConfigArgs, administration, door, environment_variable, profile, red
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Libgit2, Limits};
+use crate::git::Limits;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::scheduler::Scheduler;
@@ -98,7 +99,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
-    let repositories = preparation::repositories(&config)?;
+    let program = engines::program(&config)?;
+    let repositories = preparation::repositories(&config)?.with_program(program.clone());
     let keys = secret_key::sealing_keys(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
@@ -113,6 +115,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
+    metrics.has_git_program(program.is_some());
     let own_class = update_all_mirrors::CLASS.to_owned();
     let known_classes = config.mirror.jobs.keys().chain([&own_class]);
     let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), known_classes));
@@ -124,7 +127,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         slots: Slots::new(redis.clone()),
         repositories,
         door: door::open(&config)?,
-        engine: Arc::new(Libgit2),
+        engines: engines::engines(&config, program.as_ref()),
         limits: Limits::NONE,
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),

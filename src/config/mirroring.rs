@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::git::GitSettings;
 use super::gitlab;
 use super::network::Network;
 use super::section::Section;
@@ -41,6 +42,8 @@ pub struct Mirroring {
     pub stall_timeout: Duration,
     /// How long a run may take.
     pub run_deadline: Duration,
+    /// Which engine moves what.
+    pub git: GitSettings,
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, Direction>,
     /// The Sidekiq whose formats we write; `None` if that is to be found out.
@@ -115,6 +118,7 @@ impl Mirroring {
             connect_timeout: section.duration("connect_timeout", SECOND..=5 * 60 * SECOND)?.unwrap_or(10 * SECOND),
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
+            git: GitSettings::from_section(section.section("git")?)?,
             jobs: jobs(section.section("jobs")?)?,
             profile: section.choice("sidekiq", &PROFILES)?.flatten(),
             scheduler: section.flag("scheduler")?.unwrap_or(true),

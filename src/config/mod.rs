@@ -5,6 +5,7 @@
 mod capsules;
 mod error;
 mod file;
+mod git;
 mod gitlab;
 mod http;
 mod mirroring;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use git::{GitSettings, ProgramPlace};
 pub use http::HttpNetwork;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use network::Network;

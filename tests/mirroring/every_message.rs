@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::GitError;
+use sidemirror::git::{GitError, Reason};
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
@@ -120,6 +120,9 @@ fn of_git() -> Vec<String> {
         BadObjects(reason());
         Protocol(reason());
         PushFailed { reason: reason(), remote_text: "a hook's words\nin two lines".to_owned() };
+        NoProgram(Reason::Wanted);
+        OtherFormat { ours: "SHA-1", theirs: "SHA-256" };
+        Program { command: "update-ref".to_owned(), complaint: reason() };
         BadName(name());
         NotWritten { name: RefName::branch("x"), reason: reason() };
         Setup(reason());
