@@ -9,6 +9,7 @@ mod git_daemon;
 mod host_keys;
 mod limits;
 mod logins;
+mod operator;
 mod sshd;
 mod transfers;
 mod world;
