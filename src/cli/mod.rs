@@ -2,12 +2,14 @@
 
 mod administration;
 mod doctor;
+mod door;
 mod enqueue;
 mod host_keys;
 mod internal;
 mod job;
 mod key;
 mod mirror;
+mod named_file;
 mod output;
 mod pause;
 mod profile;

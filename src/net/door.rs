@@ -81,6 +81,11 @@ impl Door {
         Ok(Self { clients, resolver, runtime, connect_timeout, stall_timeout })
     }
 
+    /// Names become addresses there, for every transport.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
     /// One run's permission to talk to `url`. Where `access` has no credentials, those written in the URL are used.
     pub fn session(
         &self,

@@ -67,10 +67,7 @@ fn a_cancelled_run_ends_within_a_second_wherever_it_is() {
     let world = World::new();
     let (sshd, access, serving) = running(&world, "sleep 60");
     let silent = format!("ssh://127.0.0.1:{}/x.git", silent_after("SSH-2.0-Silence\r\n"));
-    for (url, is_there) in [
-        (silent, None),
-        (serving, Some(&sshd)),
-    ] {
+    for (url, is_there) in [(silent, None), (serving, Some(&sshd))] {
         let cancel = CancellationToken::new();
         let allowance = Allowance::until(Deadline::after(Duration::from_mins(1)));
         let session = world.session_with(&url, access.clone(), allowance, cancel.clone());
@@ -129,7 +126,7 @@ fn a_program_that_ends_while_we_write_is_told_by_its_last_words() {
             break error;
         }
     };
-    let expected = "git-receive-pack ended with status 9. The server said: the disk is full";
+    let expected = "git-receive-pack ended with status 9.\n\nThe remote said:\nthe disk is full";
     assert_eq!(error.to_string(), format!("On 127.0.0.1:{}, {expected}", sshd.port));
 }
 

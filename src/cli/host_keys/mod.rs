@@ -65,7 +65,7 @@ fn ssh_url(text: &str) -> anyhow::Result<RemoteUrl> {
 
 /// The host keys that a server proves, found by the rules of the configuration.
 async fn detected(config: &Config, url: &RemoteUrl) -> anyhow::Result<Vec<PublicKey>> {
-    let door = super::run::door(config)?;
+    let door = super::door::open(config)?;
     let allowance = Allowance::until(Deadline::after(DETECTION));
     let session = door.session(url.clone(), Access::default(), allowance, CancellationToken::new());
     let found = tokio::task::spawn_blocking(move || session.host_keys()).await??;

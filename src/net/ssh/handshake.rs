@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::SshError;
 use crate::net::connect::HangUp;
 use crate::net::host_keys::{Trusted, Verdict};
-use crate::net::{NetError, Session};
+use crate::net::{NetError, RemoteText, Session};
 
 /// What the far side may send before we have read it.
 const WINDOW: u32 = 2 * 1024 * 1024;
@@ -123,6 +123,11 @@ impl Farewell {
     /// On one line and without the session's secrets; empty if nothing was said.
     pub(super) fn text(&self, session: &Session) -> String {
         session.mask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same as a paragraph of its own.
+    pub(super) fn remote(&self, session: &Session) -> RemoteText {
+        RemoteText::said(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_bytes(), session)
     }
 
     fn set(&self, text: &str) {

@@ -172,12 +172,12 @@ impl Login<'_> {
 
     fn refused(&self, method: MethodKind) -> SshError {
         let (authority, user) = (self.session.url().authority(), user(self.session).to_owned());
-        let farewell = self.connection.farewell.text(self.session);
+        let remote = self.connection.farewell.remote(self.session);
         match &self.key {
             Some(key) if method == MethodKind::PublicKey => {
-                SshError::KeyRefused { authority, user, fingerprint: key.fingerprint().to_string(), farewell }
+                SshError::KeyRefused { authority, user, fingerprint: key.fingerprint().to_string(), remote }
             }
-            _ => SshError::PasswordRefused { authority, user, farewell },
+            _ => SshError::PasswordRefused { authority, user, remote },
         }
     }
 
