@@ -1,7 +1,6 @@
 //! SSH and `git://` against real servers: OpenSSH's sshd, asyncssh, and git daemon.
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first thing that is not as it must be")]
 
 mod asyncssh;
 mod certificates;

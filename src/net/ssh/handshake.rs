@@ -36,7 +36,7 @@ pub(super) enum Handshake {
     /// With a host key that is trusted.
     Trusted(Box<Connection>),
     /// With another one, and why it is not.
-    Refused(PublicKeyOrCertificate, Verdict),
+    Refused(Box<PublicKeyOrCertificate>, Verdict),
     /// The server has no host key of the wanted kinds.
     NoSuchKey,
 }
@@ -62,7 +62,7 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
         (Ok(Ok(handle)), _) => Ok(Handshake::Trusted(Box::new(Connection { handle, hang_up, farewell }))),
-        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(key, verdict)),
+        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
         (Ok(Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })), _) => Ok(Handshake::NoSuchKey),
         (Ok(Err(error)), _) => Err(explained(session, &error, &farewell)),
         (Err(_), _) => Err(SshError::HandshakeTimeout { authority: session.url().authority(), limit }.into()),
