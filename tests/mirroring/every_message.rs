@@ -11,6 +11,7 @@ use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
+use sidemirror::net::ssh::SshError;
 use sidemirror::net::{Budget, CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
@@ -79,7 +80,9 @@ fn of_the_network() -> Vec<String> {
         TooLarge { host: host() };
         OverBudget { host: host(), budget: Budget::Received, limit: 1, seen: 2 };
         Setup(reason());
+        Ssh(SshError::Key("it is encrypted, and there is no passphrase"));
     );
+    texts.extend(of_ssh());
     let kinds = one_of_each!(Forbidden:
         Loopback; LocalNetwork; LinkLocal; SharedAddress; Metadata; Unspecified; Broadcast; Multicast; Reserved; Port; Denied;
         NotAllowed;
@@ -108,6 +111,26 @@ fn of_the_network() -> Vec<String> {
         Loginless(Scheme::Git); ShortForm;
     ));
     texts
+}
+
+fn of_ssh() -> Vec<String> {
+    let shown = || "SHA256:AAAA (ED25519)".to_owned();
+    let (user, remote) = (|| "git".to_owned(), RemoteText::default);
+    one_of_each!(SshError:
+        HandshakeTimeout { authority: authority(), limit: LIMIT };
+        Protocol { authority: authority(), reason: reason() };
+        HostKeyUnknown { authority: authority(), shown: shown() };
+        HostKeyChanged { authority: authority(), shown: shown(), stored: shown() };
+        HostKeyRevoked { authority: authority(), shown: shown() };
+        HostCertificate { authority: authority(), reason: reason() };
+        Key("it is encrypted, and there is no passphrase");
+        KeyRefused { authority: authority(), user: user(), fingerprint: shown(), remote: remote() };
+        PasswordRefused { authority: authority(), user: user(), remote: remote() };
+        LoginMismatch { authority: authority(), user: user(), offered: "publickey".to_owned(), ours: "only a password" };
+        Questions { authority: authority(), user: user(), prompt: "Code:".to_owned() };
+        CommandRefused { authority: authority(), user: user(), program: "git-upload-pack", remote: remote() };
+        Program { authority: authority(), program: "git-upload-pack", ending: "status 128".to_owned(), remote: remote() };
+    )
 }
 
 fn of_git() -> Vec<String> {

@@ -41,7 +41,7 @@ struct Source {
     /// authorities stay
     #[arg(long)]
     detect: bool,
-    /// Store the lines of this known_hosts file (- is the standard input), in the place of all that is stored
+    /// Store the lines of this file, a `known_hosts`, in the place of all that is stored (`-`: the standard input)
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
