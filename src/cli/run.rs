@@ -17,14 +17,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable, profile, redises, secret_key};
+use super::{ConfigArgs, administration, door, environment_variable, profile, redises, secret_key};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::git::{Libgit2, Limits};
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
-use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
 use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
@@ -124,7 +123,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         redis: redis.clone(),
         slots: Slots::new(redis.clone()),
         repositories,
-        door: door(&config)?,
+        door: door::open(&config)?,
         engine: Arc::new(Libgit2),
         limits: Limits::NONE,
         run_deadline: config.mirror.run_deadline,
@@ -204,13 +203,4 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 /// Our entry in Ruby's cron tab.
 fn cron_tab(config: &Config, redis: &Redis) -> CronTab {
     update_all_mirrors::cron_tab(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.first_queue().to_owned())
-}
-
-fn door(config: &Config) -> anyhow::Result<Door> {
-    Ok(Door::new(DoorSettings {
-        allow_local_network: config.mirror.allow_local_network,
-        connect_timeout: config.mirror.connect_timeout,
-        stall_timeout: config.mirror.stall_timeout,
-        ..DoorSettings::default()
-    })?)
 }

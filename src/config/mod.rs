@@ -6,7 +6,9 @@ mod capsules;
 mod error;
 mod file;
 mod gitlab;
+mod http;
 mod mirroring;
+mod network;
 mod queues;
 mod redis;
 mod section;
@@ -16,7 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use http::HttpNetwork;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
+pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 

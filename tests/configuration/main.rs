@@ -72,6 +72,8 @@ const MISTAKES: &[Mistake<'static>] = &[
     ("duration without a unit", "", "stall_timeout: 60", &[], &[]),
     ("duration out of range", "", "max_delay: 5m", &[], &[]),
     ("not a boolean", "", "allow_local_network: maybe", &[], &[]),
+    ("rule that is none", "", "network: {allow: [10.0.0.0/33]}", &[], &[]),
+    ("name server by name", "", "network: {nameservers: [dns.example]}", &[], &[]),
     ("ERB", "concurrency: <%= ENV['N'] %>", "", &[], &[]),
     ("not YAML", "queues: [a, b", "", &[], &[]),
     ("a list instead of a section", "", "jobs: [UpdateMirror]", &[], &[]),
