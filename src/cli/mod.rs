@@ -2,10 +2,14 @@
 
 mod administration;
 mod doctor;
+mod door;
 mod enqueue;
+mod host_keys;
 mod internal;
 mod job;
+mod key;
 mod mirror;
+mod named_file;
 mod output;
 mod pause;
 mod profile;
@@ -55,6 +59,11 @@ enum Command {
     Run(run::RunArgs),
     /// Administer the mirrors
     Mirror(mirror::MirrorArgs),
+    /// See, and decide, which SSH servers are trusted
+    HostKeys(host_keys::HostKeysArgs),
+    /// The keys with which mirrors log in over SSH
+    Key(key::KeyArgs),
+    Mirror(Box<mirror::MirrorArgs>),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
@@ -111,6 +120,9 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::HostKeys(args)) => host_keys::run(args),
+        Some(Command::Key(args)) => key::run(args),
+        Some(Command::Mirror(args)) => mirror::run(*args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
         Some(Command::Doctor(args)) => return doctor::run(&args),
         Some(Command::Job(args)) => job::run(args),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::named_file::{first_line, read};
 use crate::config::{Config, ConfigError, SentinelAccess};
 use crate::connections::{
     BadTls, Redis, RedisError, RedisSettings, RedisUrl, Redises, RedisesSettings, Sentinels, Tls,
@@ -50,11 +51,11 @@ fn tell_once(told: &mut bool, error: &RedisError) {
 /// Reads the files that the configuration names.
 fn settings(config: &Config) -> Result<RedisesSettings, ConfigError> {
     let access = &config.redis;
-    let password = password(config, "password_file", access.password_file.as_deref())?;
+    let password = first_line(config, "mirror.redis.password_file", access.password_file.as_deref())?;
     let tls = tls(config)?;
     let sentinels = access.sentinels.as_ref();
     let sentinel_password = sentinels.and_then(|sentinels| sentinels.password_file.as_deref());
-    let sentinel_password = self::password(config, "sentinel_password_file", sentinel_password)?;
+    let sentinel_password = first_line(config, "mirror.redis.sentinel_password_file", sentinel_password)?;
 
     let settings = |url: &RedisUrl, master: Option<&str>| RedisSettings {
         url: url.clone().with_login(access.username.as_deref(), password.as_ref()),
@@ -85,9 +86,9 @@ fn to_ask(access: &SentinelAccess, master: &str, password: Option<&SecretString>
 
 fn tls(config: &Config) -> Result<Tls, ConfigError> {
     let access = &config.redis;
-    let ca = read(config, "ca_file", access.ca_file.as_deref())?;
-    let certificate = read(config, "certificate_file", access.certificate_file.as_deref())?;
-    let key = read(config, "key_file", access.key_file.as_deref())?;
+    let ca = read(config, "mirror.redis.ca_file", access.ca_file.as_deref())?;
+    let certificate = read(config, "mirror.redis.certificate_file", access.certificate_file.as_deref())?;
+    let key = read(config, "mirror.redis.key_file", access.key_file.as_deref())?;
     Tls::new(ca.as_deref(), certificate.as_deref().zip(key.as_deref())).map_err(|error| {
         let (key, path) = match error {
             BadTls::Ca => ("ca_file", &access.ca_file),
@@ -96,23 +97,5 @@ fn tls(config: &Config) -> Result<Tls, ConfigError> {
         };
         let path = path.as_deref().unwrap_or(Path::new("")).display();
         config.error(&format!("mirror.redis.{key}"), format!("{path} {error}"), "a file in PEM")
-    })
-}
-
-/// The first line of a file.
-fn password(config: &Config, key: &str, path: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
-    let Some(text) = read(config, key, path)? else { return Ok(None) };
-    let line = String::from_utf8(text).ok().and_then(|text| text.lines().next().map(ToOwned::to_owned));
-    line.filter(|line| !line.is_empty()).map(|line| Some(line.into())).ok_or_else(|| {
-        let problem = format!("{} holds no text in its first line", path.unwrap_or(Path::new("")).display());
-        config.error(&format!("mirror.redis.{key}"), problem, "a file with the password in its first line")
-    })
-}
-
-fn read(config: &Config, key: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, ConfigError> {
-    let Some(path) = path else { return Ok(None) };
-    std::fs::read(path).map(Some).map_err(|error| {
-        let problem = format!("{} cannot be read: {error}", path.display());
-        config.error(&format!("mirror.redis.{key}"), problem, "a readable file")
     })
 }

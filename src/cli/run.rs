@@ -1,5 +1,6 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
+pub(in crate::cli) mod engines;
 mod logging;
 pub(super) mod preparation;
 mod service_manager;
@@ -17,14 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::signals::Signals;
-use super::{ConfigArgs, administration, environment_variable, profile, redises, secret_key};
+use super::{ConfigArgs, administration, door, environment_variable, profile, redises, secret_key};
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Libgit2, Limits};
+use crate::git::Limits;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
-use crate::net::{Door, DoorSettings};
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
 use crate::sidekiq::{Client, CronTab, Identity, Process, Switches};
@@ -99,7 +99,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
-    let repositories = preparation::repositories(&config)?;
+    let program = engines::program(&config)?;
+    let repositories = preparation::repositories(&config)?.with_program(program.clone());
     let keys = secret_key::sealing_keys(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
@@ -114,6 +115,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
+    metrics.has_git_program(program.is_some());
     let own_class = update_all_mirrors::CLASS.to_owned();
     let known_classes = config.mirror.jobs.keys().chain([&own_class]);
     let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), known_classes));
@@ -124,8 +126,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         redis: redis.clone(),
         slots: Slots::new(redis.clone()),
         repositories,
-        door: door(&config)?,
-        engine: Arc::new(Libgit2),
+        door: door::open(&config)?,
+        engines: engines::engines(&config, program.as_ref()),
         limits: Limits::NONE,
         run_deadline: config.mirror.run_deadline,
         observer: metrics.clone(),
@@ -204,13 +206,4 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
 /// Our entry in Ruby's cron tab.
 fn cron_tab(config: &Config, redis: &Redis) -> CronTab {
     update_all_mirrors::cron_tab(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.first_queue().to_owned())
-}
-
-fn door(config: &Config) -> anyhow::Result<Door> {
-    Ok(Door::new(DoorSettings {
-        allow_local_network: config.mirror.allow_local_network,
-        connect_timeout: config.mirror.connect_timeout,
-        stall_timeout: config.mirror.stall_timeout,
-        ..DoorSettings::default()
-    })?)
 }

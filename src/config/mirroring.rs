@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::git::GitSettings;
 use super::gitlab;
+use super::network::Network;
 use super::section::Section;
 use crate::mirror::capacity::Capacity;
 use crate::mirror::key::Direction;
@@ -32,12 +34,16 @@ pub struct Mirroring {
     pub max_delay: Duration,
     /// Whether loopback and private addresses may be mirror hosts.
     pub allow_local_network: bool,
+    /// The way to the mirrors' hosts.
+    pub network: Network,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
     /// How long a connection may stay silent.
     pub stall_timeout: Duration,
     /// How long a run may take.
     pub run_deadline: Duration,
+    /// Which engine moves what.
+    pub git: GitSettings,
     /// What the Ruby classes mean here.
     pub jobs: BTreeMap<String, Direction>,
     /// The Sidekiq whose formats we write; `None` if that is to be found out.
@@ -108,9 +114,11 @@ impl Mirroring {
             },
             max_delay: section.duration("max_delay", 30 * 60 * SECOND..=30 * 24 * HOUR)?.unwrap_or(5 * HOUR),
             allow_local_network: section.flag("allow_local_network")?.unwrap_or(false),
+            network: Network::from_section(section.section("network")?)?,
             connect_timeout: section.duration("connect_timeout", SECOND..=5 * 60 * SECOND)?.unwrap_or(10 * SECOND),
             stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
             run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
+            git: GitSettings::from_section(section.section("git")?)?,
             jobs: jobs(section.section("jobs")?)?,
             profile: section.choice("sidekiq", &PROFILES)?.flatten(),
             scheduler: section.flag("scheduler")?.unwrap_or(true),

@@ -5,8 +5,11 @@
 mod capsules;
 mod error;
 mod file;
+mod git;
 mod gitlab;
+mod http;
 mod mirroring;
+mod network;
 mod queues;
 mod redis;
 mod section;
@@ -16,7 +19,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use git::{GitSettings, ProgramPlace};
+pub use http::HttpNetwork;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
+pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};
 use section::Section;
 

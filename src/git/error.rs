@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use super::choice::Reason;
 use crate::mirror::refs::{BadObjectId, RefName};
 use crate::net::NetError;
 
@@ -59,6 +60,27 @@ pub enum GitError {
         /// What the far side's hooks said.
         remote_text: String,
     },
+    /// Only the `git` program could do it, and there is none.
+    #[error("The git program is needed ({}), and this machine has none that can be used.", needed(*.0))]
+    NoProgram(Reason),
+    /// Histories of two formats do not mix.
+    #[error(
+        "The remote has {theirs} object ids and the repository has {ours} ones; git cannot mirror one to the other."
+    )]
+    OtherFormat {
+        /// The repository's.
+        ours: &'static str,
+        /// The far side's.
+        theirs: &'static str,
+    },
+    /// A command of the program's in the local repository.
+    #[error("git {command} failed: {complaint}.")]
+    Program {
+        /// Its name.
+        command: String,
+        /// What it said.
+        complaint: String,
+    },
     /// A name that git does not accept.
     #[error("Git does not accept the name {0:?}.")]
     BadName(String),
@@ -100,6 +122,17 @@ impl GitError {
     /// For `map_err`: what was tried with the library.
     pub(super) fn library(action: &'static str) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::Library { action, source }
+    }
+}
+
+/// Why the program would be needed, for the mirror's owner.
+const fn needed(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Format => "libgit2 does not know the format of this repository",
+        Reason::Folder => "libgit2 cannot mirror from or to a folder of this machine",
+        Reason::NotUnderstood => "libgit2 does not know the object ids of the remote",
+        Reason::Wanted => "the mirror or the configuration asks for it",
+        _ => "libgit2 cannot do this",
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Engine, Limits, Repositories};
+use crate::git::{Engines, Limits, Reason, Repositories};
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
 use crate::net::Door;
 use crate::store::MirrorStore;
@@ -25,7 +26,7 @@ pub struct Environment {
     /// The way to the network.
     pub door: Door,
     /// What speaks git.
-    pub engine: Arc<dyn Engine>,
+    pub engines: Engines,
     /// What a run may bring into a repository.
     pub limits: Limits,
     /// How long a run may take.
@@ -51,6 +52,10 @@ pub struct RunReport {
     pub waiting: Option<Duration>,
     /// Between start and end.
     pub duration: Duration,
+    /// With which engine, if it came to that.
+    pub engine: Option<EngineName>,
+    /// Why the `git` program did it, if it did and nobody had asked for it.
+    pub handover: Option<Reason>,
 }
 
 /// What a run did.

@@ -68,14 +68,16 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         default_branch: default_branch.as_ref().and_then(RefName::as_branch),
     };
 
-    git::push(&*run.environment.engine, &repository, session, &run.environment.limits, |far_side| {
+    // Whoever wants nothing to be sent beside a diverged ref, wants nothing half sent either.
+    let atomic = on_divergence == OnDivergence::Fail;
+    git::push(run.engine(), &repository, session, &run.environment.limits, |far_side| {
         let far = far_side.advertisement().clone();
         let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let remembered = memory.read()?;
         let plan = push_plan::plan(&rules, &local, &remembered, &far, &WhileAllowed(&repository, session))?;
 
         run.check_ours(session)?;
-        let sent = if plan.changes.is_empty() { Sent::default() } else { far_side.send(&plan.changes)? };
+        let sent = if plan.changes.is_empty() { Sent::default() } else { far_side.send(&plan.changes, atomic)? };
         memory.remember(&left_there(&local, &remembered, &far, &sent.outcomes))?;
 
         let (refused, made): (Vec<_>, Vec<_>) = sent.outcomes.into_iter().partition(|outcome| outcome.result.is_err());

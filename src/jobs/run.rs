@@ -15,8 +15,10 @@ use super::access::access;
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
 use crate::coordination::run::{Claim, OWNERSHIP, OwnedRun};
-use crate::git::{GitError, Progress, Repository, RepositoryLock};
+use crate::git::{GitError, Progress, Reason, Repository, RepositoryLock, RunEngine};
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::{Direction, MirrorKey};
+use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
 use crate::net::{Allowance, Deadline, RemoteUrl, Session};
@@ -45,6 +47,7 @@ pub(super) struct Run {
     started: Instant,
     waiting: Option<Duration>,
     progress: Arc<Progress>,
+    engine: RunEngine,
 }
 
 impl Run {
@@ -89,6 +92,7 @@ impl Run {
             started: Instant::now(),
             waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
             progress: Arc::default(),
+            engine: environment.engines.for_run(wanted(mirror.settings.engine)),
             mirror: *mirror,
         }))
     }
@@ -112,6 +116,11 @@ impl Run {
     pub(super) fn check_ours(&self, session: &Session) -> Result<(), RunError> {
         session.check().map_err(GitError::from)?;
         if Handle::current().block_on(self.owned.is_ours())? { Ok(()) } else { Err(RunError::Superseded) }
+    }
+
+    /// What moves the objects.
+    pub(super) fn engine(&self) -> &RunEngine {
+        &self.engine
     }
 
     /// How far a transfer has come.
@@ -165,18 +174,19 @@ impl Run {
     async fn end(self, job: &Job, result: Result<RunSummary, RunError>) -> Result<(), NotDone> {
         let result = result.map_err(|error| self.true_reason(error, job));
         let run = self.owned.id().to_owned();
+        let engine = self.engine.used().map(|used| used.engine);
         let (outcome, event) = match &result {
             Ok(summary) => {
                 let changed = summary.refs_changed > 0;
                 let outcome = if changed { RunOutcome::Changed } else { RunOutcome::Unchanged };
-                (outcome, Some(Event::Finish { run, summary: *summary }))
+                (outcome, Some(Event::Finish { run, summary: *summary, engine }))
             }
             // Whoever runs the mirror now writes down how that ends.
             Err(RunError::Superseded) => (RunOutcome::Superseded, None),
             Err(error) if error.is_passing() => {
                 (RunOutcome::Interrupted, Some(Event::Interrupt { run, jid: job.jid().to_owned() }))
             }
-            Err(error) => (RunOutcome::Failed, Some(Event::Fail { run, error: error.told() })),
+            Err(error) => (RunOutcome::Failed, Some(Event::Fail { run, error: error.told(), engine })),
         };
         self.report(outcome, result.as_ref().err());
         let written = match event {
@@ -232,14 +242,19 @@ impl Run {
     fn report(&self, outcome: RunOutcome, error: Option<&RunError>) {
         let duration = self.started.elapsed();
         let direction = self.mirror.key().direction;
-        self.environment.observer.run_ended(&RunReport { direction, outcome, waiting: self.waiting, duration });
+        let used = self.engine.used();
+        let handover = used.and_then(|used| used.reason).filter(|reason| *reason != Reason::Wanted);
+        let engine = used.map(|used| used.engine);
+        let (waiting, observer) = (self.waiting, &self.environment.observer);
+        observer.run_ended(&RunReport { direction, outcome, waiting, duration, engine, handover });
         let (name, elapsed) = (outcome.as_str(), duration.as_secs_f64());
+        let (engine, handover) = (engine.map(EngineName::as_str), handover.map(Reason::as_str));
         match (outcome, error) {
             // A failed job is logged with its error where it is settled.
             (RunOutcome::Failed, Some(error)) if error.fails_the_job() => {}
-            (RunOutcome::Unchanged, _) => tracing::debug!(elapsed, "{name}"),
-            (_, None) => tracing::info!(elapsed, "{name}"),
-            (_, Some(error)) => tracing::warn!(elapsed, %error, "{name}"),
+            (RunOutcome::Unchanged, _) => tracing::debug!(elapsed, engine, handover, "{name}"),
+            (_, None) => tracing::info!(elapsed, engine, handover, "{name}"),
+            (_, Some(error)) => tracing::warn!(elapsed, engine, handover, %error, "{name}"),
         }
     }
 }
@@ -279,6 +294,15 @@ async fn decline(environment: &Environment, key: MirrorKey, mirror: Option<&Mirr
         environment.slots.release(&[key.id]).await?;
     }
     Ok(())
+}
+
+/// The engine that a mirror names, if it names one.
+const fn wanted(choice: EngineChoice) -> Option<EngineName> {
+    match choice {
+        EngineChoice::Auto => None,
+        EngineChoice::Libgit2 => Some(EngineName::Libgit2),
+        EngineChoice::Git => Some(EngineName::Git),
+    }
 }
 
 /// Whether the process stops, so that there is no more time to wait for anything.

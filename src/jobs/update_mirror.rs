@@ -61,7 +61,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
     let probe = Probe::new(&repository, "pull")?;
     let default_branch = repository.head()?;
 
-    git::fetch(&*run.environment.engine, &repository, session, &run.environment.limits, |upstream| {
+    git::fetch(run.engine(), &repository, session, &run.environment.limits, |upstream| {
         let far = mirrored(upstream.advertisement());
         let seen = Seen {
             far: Digest::of_advertisement(&far),
@@ -85,12 +85,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         run.check_ours(session)?;
         let outcomes = repository.apply(&plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &local, &far)?;
-        tracing::debug!(
-            engine = run.environment.engine.name(),
-            objects = transfer.objects,
-            changes = outcomes.len(),
-            "applied"
-        );
+        tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
 
         let (refused, made): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.result.is_err());
         let diverged = rules.default_branch.filter(|_| plan.default_branch_diverged(&rules));

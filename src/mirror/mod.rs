@@ -3,6 +3,7 @@
 
 pub mod branches;
 pub mod capacity;
+pub mod engine;
 pub mod key;
 pub mod pull_plan;
 pub mod push_plan;

@@ -14,7 +14,7 @@ impl Session {
         let limit = self.door().connect_timeout;
         let attempt = async {
             let mut problem = None;
-            for address in self.door().resolver().resolve(self.url().host(), self.url().port()).await? {
+            for address in self.door().resolver.resolve(self.url().host(), self.url().port()).await? {
                 match TcpStream::connect(address).await {
                     Ok(stream) => {
                         stream.set_nodelay(true).map_err(|error| failed(self.url(), &error))?;

@@ -1,6 +1,7 @@
 //! Names become addresses here, and nowhere else: what has been checked is what is connected to.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -29,7 +30,7 @@ enum Source {
     /// `getaddrinfo`: the files and servers of this machine.
     System,
     /// Name servers of the operator's choice.
-    Servers(TokioResolver),
+    Servers(Arc<TokioResolver>),
 }
 
 impl Resolver {
@@ -38,7 +39,8 @@ impl Resolver {
     /// # Errors
     /// [`NetError::Setup`].
     pub fn new(guard: AddressGuard, nameservers: &[SocketAddr], limit: Duration) -> Result<Self, NetError> {
-        let source = if nameservers.is_empty() { Source::System } else { Source::Servers(asking(nameservers)?) };
+        let source =
+            if nameservers.is_empty() { Source::System } else { Source::Servers(Arc::new(asking(nameservers)?)) };
         Ok(Self { guard, source, limit })
     }
 

@@ -5,7 +5,6 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
-mod certificates;
 mod demoted;
 mod denials;
 mod loading;

@@ -1,6 +1,6 @@
 //! Sentinels: the master is found through them, and followed when it changes.
 
-use crate::certificates::Ca;
+use crate::rig::certificates::Ca;
 use crate::rig::installation::Installation;
 use crate::rig::wait;
 use crate::rig::worker::Worker;

@@ -1,6 +1,6 @@
 //! TLS to Redis: what works, and what each way in which it cannot work says.
 
-use crate::certificates::Ca;
+use crate::rig::certificates::Ca;
 use crate::rig::redis::Redis;
 use crate::server::Server;
 use crate::work::{self, complaint, installation};

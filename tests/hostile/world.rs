@@ -45,8 +45,8 @@ impl World {
             .mirror("scheduler", false)
             .mirror("connect_timeout", seconds(STALL))
             .mirror("stall_timeout", seconds(STALL))
-            .mirror("run_deadline", seconds(DEADLINE));
-        let installation = engine.settings().iter().fold(installation, |all, (key, value)| all.mirror(key, value));
+            .mirror("run_deadline", seconds(DEADLINE))
+            .mirror("git", engine.setting());
         let password = installation.password_file(GitServer::PASSWORD);
         let worker = installation.start_worker();
         let watch = Watch::start(worker.id());

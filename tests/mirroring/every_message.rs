@@ -6,12 +6,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::GitError;
+use sidemirror::git::{GitError, Reason};
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
-use sidemirror::net::{Forbidden, NetError, Scheme, UrlError};
+use sidemirror::net::{CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -56,12 +56,25 @@ fn of_the_network() -> Vec<String> {
         Broken { authority: authority(), reason: reason() };
         DeadlinePassed { authority: authority(), limit: LIMIT };
         Cancelled;
-        LoginRefused { host: host() };
-        LoginNeeded { host: host() };
-        AccessDenied { host: host() };
-        NotFound { host: host(), status: 404 };
+        Untrusted { authority: authority(), problem: CertificateProblem::Other(reason()) };
+        Proxy { proxy: authority(), reason: reason() };
+        ProxyLoginNeeded { proxy: authority() };
+        ProxyLoginRefused { proxy: authority() };
+        LoginRefused { host: host(), remote: RemoteText::default() };
+        TokenRefused { host: host(), remote: RemoteText::default() };
+        LoginNeeded { host: host(), realm: Some("git".to_owned()), remote: RemoteText::default() };
+        TokenNeeded { host: host() };
+        LoginUnsupported { host: host(), schemes: "negotiate, ntlm".to_owned() };
+        LoginNotSent { host: host(), own: authority() };
+        AccessDenied { host: host(), remote: RemoteText::default() };
+        NotFound { host: host(), status: 404, remote: RemoteText::default() };
+        Busy { host: host(), status: 429, pause: Some(LIMIT), until: None, remote: RemoteText::default() };
         Redirected { host: host(), status: 301, to: "https://example.org/p.git".to_owned() };
-        Status { host: host(), status: 503, reason: None };
+        RedirectNotFollowed {
+            host: host(), status: 301, to: "https://example.org/p.git".to_owned(), problem: RedirectProblem::Circle
+        };
+        Status { host: host(), status: 503, reason: None, remote: RemoteText::default() };
+        Unusable { what: "proxy".to_owned(), problem: reason() };
         NotGit { host: host(), content_type: "text/html".to_owned() };
         TooLarge { host: host() };
         Setup(reason());
@@ -71,6 +84,23 @@ fn of_the_network() -> Vec<String> {
         NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
+    let remote = RemoteText::default;
+    texts.push(NetError::LoginNeeded { host: host(), realm: None, remote: remote() }.to_string());
+    texts.push(NetError::Busy { host: host(), status: 429, pause: None, until: None, remote: remote() }.to_string());
+    let untrusted = |problem| NetError::Untrusted { authority: authority(), problem }.to_string();
+    let fingerprint = || "0".repeat(64);
+    let (at, from) = (std::time::UNIX_EPOCH, std::time::UNIX_EPOCH);
+    texts.extend(
+        [
+            CertificateProblem::SelfSigned { fingerprint: fingerprint() },
+            CertificateProblem::UnknownIssuer { fingerprint: fingerprint() },
+            CertificateProblem::Expired { at },
+            CertificateProblem::NotYetValid { from },
+            CertificateProblem::OtherHost { names: "a.example.org, b.example.org".to_owned() },
+            CertificateProblem::OtherFingerprint { found: fingerprint(), accepted: fingerprint() },
+        ]
+        .map(untrusted),
+    );
     texts.extend(one_of_each!(UrlError:
         Scheme; Malformed(reason()); ControlCharacter; Space; QueryOrFragment; Credentials; Option; User;
         Loginless(Scheme::Git); ShortForm;
@@ -90,6 +120,9 @@ fn of_git() -> Vec<String> {
         BadObjects(reason());
         Protocol(reason());
         PushFailed { reason: reason(), remote_text: "a hook's words\nin two lines".to_owned() };
+        NoProgram(Reason::Wanted);
+        OtherFormat { ours: "SHA-1", theirs: "SHA-256" };
+        Program { command: "update-ref".to_owned(), complaint: reason() };
         BadName(name());
         NotWritten { name: RefName::branch("x"), reason: reason() };
         Setup(reason());

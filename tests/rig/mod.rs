@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test crate compiles the whole rig and uses the part that it needs")]
 #![allow(unreachable_pub, reason = "`pub` marks what tests may use; a test crate itself has no public interface")]
 
+pub mod certificates;
 pub mod git_http;
 pub mod installation;
 pub mod port;

@@ -5,7 +5,7 @@ mod http_args;
 mod list;
 mod login;
 mod remove;
-mod secret_file;
+pub(super) mod secret_file;
 mod show;
 mod ssh_args;
 mod sync;
@@ -48,7 +48,7 @@ enum Command {
 
 /// Which mirror is meant.
 #[derive(Debug, Clone, Args)]
-struct Which {
+pub(super) struct Which {
     /// Which way it goes
     direction: DirectionArg,
     /// Its number
@@ -56,13 +56,13 @@ struct Which {
 }
 
 impl Which {
-    fn key(&self) -> MirrorKey {
+    pub(super) fn key(&self) -> MirrorKey {
         MirrorKey { direction: self.direction.into(), id: MirrorId(self.id) }
     }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum DirectionArg {
+pub(super) enum DirectionArg {
     /// The repository follows one elsewhere
     Pull,
     /// The repository is sent elsewhere
@@ -201,11 +201,11 @@ pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
 }
 
 /// The mirror of this name, which there has to be.
-async fn existing(administration: &Administration, which: &Which) -> anyhow::Result<Mirror> {
+pub(super) async fn existing(administration: &Administration, which: &Which) -> anyhow::Result<Mirror> {
     let mirror = administration.store.load(which.key()).await?;
     mirror.with_context(|| missing(which.key()))
 }
 
-fn missing(key: MirrorKey) -> String {
+pub(super) fn missing(key: MirrorKey) -> String {
     format!("there is no {} mirror {}; `sidemirror mirror list` shows those there are", key.direction, key.id)
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 const LONGEST: u64 = 256 * 1024;
 
 /// The text of a file; `-` is the standard input.
-pub(super) fn text(flag: &str, path: &Path) -> anyhow::Result<Zeroizing<String>> {
+pub(in super::super) fn text(flag: &str, path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let problem = || format!("{flag} {} cannot be read", path.display());
     // Of full size from the beginning, so that no part of it stays behind where the text was before it grew.
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST)? + 1));

@@ -34,6 +34,7 @@ pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> an
         ("status", view.status().to_owned()),
         ("failures in a row", view.retry_count.to_string()),
         ("refs changed", view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string())),
+        ("engine", view.last_engine.unwrap_or("-").to_owned()),
         ("duration", view.duration()),
         ("last update", view::relative(view.last_update_at)),
         ("last success", view::relative(view.last_successful_update_at)),

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::super::administration::Administration;
 use super::super::output;
 use crate::mirror::branches::BranchFilter;
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
 use crate::mirror::reach::{AuthMethod, EngineChoice, Redirects};
 use crate::mirror::record::{Mirror, OnDivergence, Rules};
@@ -44,6 +45,7 @@ pub(super) struct View {
     pub(super) last_successful_update_at: Option<Time>,
     pub(super) last_changed_at: Option<Time>,
     pub(super) last_refs_changed: Option<u64>,
+    pub(super) last_engine: Option<&'static str>,
     pub(super) last_duration_seconds: Option<f64>,
     pub(super) retry_count: u32,
     pub(super) hard_failed: bool,
@@ -103,6 +105,7 @@ impl View {
             last_successful_update_at: state.last_successful_update_at.map(Time),
             last_changed_at: state.last_changed_at.map(Time),
             last_refs_changed: state.last_refs_changed,
+            last_engine: state.last_engine.map(EngineName::as_str),
             last_duration_seconds: state.last_duration().map(TimeDelta::as_seconds_f64),
             retry_count: state.retry_count,
             hard_failed: state.is_hard_failed(),

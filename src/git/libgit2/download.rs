@@ -7,9 +7,9 @@ use git2::{AutotagOption, FetchOptions, Odb, Oid, RemoteCallbacks};
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
 use super::{Connection, explained};
+use crate::git::by_library::oid;
 use crate::git::quarantine::Quarantine;
-use crate::git::repository::oid;
-use crate::git::{GitError, Progress, Repository, Transfer, Upstream};
+use crate::git::{GitError, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
 
@@ -17,6 +17,7 @@ use crate::net::Session;
 pub(super) struct Reading<'a, 'remote> {
     repository: &'a Repository,
     session: &'a Session,
+    limits: Limits,
     handle: &'a git2::Repository,
     connection: Connection<'a, 'remote>,
     advertisement: Advertisement,
@@ -26,20 +27,21 @@ impl<'a, 'remote> Reading<'a, 'remote> {
     pub(super) fn new(
         repository: &'a Repository,
         session: &'a Session,
+        limits: &Limits,
         handle: &'a git2::Repository,
         connection: Connection<'a, 'remote>,
     ) -> Result<Self, GitError> {
         let advertisement = advertisement(connection.list().map_err(|error| explained(session, &error))?)?;
-        Ok(Self { repository, session, handle, connection, advertisement })
+        Ok(Self { repository, session, limits: *limits, handle, connection, advertisement })
     }
 
     /// The pack for `missing`, into whatever object database `handle` has now.
     fn receive(&mut self, missing: &BTreeMap<Oid, &RefName>, progress: &Progress) -> Result<(), GitError> {
-        let session = self.session;
+        let (session, most) = (self.session, self.limits.pack_objects);
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(|stats| {
             progress.set(stats.received_objects(), stats.total_objects());
-            session.check().is_ok()
+            session.check().is_ok() && stats.total_objects() as u64 <= most
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);

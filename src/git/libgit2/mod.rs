@@ -30,7 +30,7 @@ impl Engine for Libgit2 {
         &self,
         repository: &Repository,
         session: &Session,
-        _limits: &Limits,
+        limits: &Limits,
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError> {
         global::prepare()?;
@@ -38,7 +38,7 @@ impl Engine for Libgit2 {
         let handle = repository.reopen()?;
         let mut remote = remote(&handle, session)?;
         let connection = connect(&mut remote, Direction::Fetch, session)?;
-        story(&mut download::Reading::new(repository, session, &handle, connection)?);
+        story(&mut download::Reading::new(repository, session, limits, &handle, connection)?);
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl Engine for Libgit2 {
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
         global::prepare()?;
-        let mut remote = remote(&repository.handle, session)?;
+        let mut remote = remote(repository.library()?, session)?;
         let connection = connect(&mut remote, Direction::Push, session)?;
         story(&mut send::Writing::new(session, connection)?);
         Ok(())

@@ -44,7 +44,8 @@ impl FarSide for Writing<'_, '_, '_> {
         &self.advertisement
     }
 
-    fn send(&mut self, changes: &[RefChange]) -> Result<Sent, GitError> {
+    /// libgit2 knows no atomic push; each ref is compared and swapped for itself.
+    fn send(&mut self, changes: &[RefChange], _atomic: bool) -> Result<Sent, GitError> {
         let objections: Vec<Option<String>> = changes.iter().map(|change| self.objection(change)).collect();
         let sendable = changes.iter().zip(&objections).filter(|(_, objection)| objection.is_none());
         let specs: Vec<String> = sendable.map(|(change, _)| refspec(change)).collect();

@@ -42,6 +42,11 @@ impl<'a> Conversation<'a> {
         self.gate.url()
     }
 
+    /// What lists the far side for those who write: arguments and input.
+    pub(super) fn listing_for_push(&self) -> (&'static [&'static str], &'static str) {
+        self.gate.listing_for_push()
+    }
+
     /// A call that works in `quarantine`, sees the repository's objects, and may go through the gate.
     pub(super) fn errand<'q>(
         &'q self,

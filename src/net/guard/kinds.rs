@@ -17,7 +17,7 @@ pub enum Forbidden {
     /// 100.64.0.0/10.
     #[error("Requests to the shared address space are not allowed")]
     SharedAddress,
-    /// Where clouds keep the secrets of their machines.
+    /// Where clouds keep the secrets of their machines, outside of 169.254.0.0/16.
     #[error("Requests to cloud metadata addresses are not allowed")]
     Metadata,
     /// 0.0.0.0/8, ::.
@@ -43,13 +43,6 @@ pub enum Forbidden {
     NotAllowed,
 }
 
-impl Forbidden {
-    /// Whether no range and no name can allow it, but only a rule for that one address.
-    pub(super) fn is_never_meant(self) -> bool {
-        matches!(self, Self::Metadata | Self::Unspecified | Self::Broadcast | Self::Multicast)
-    }
-}
-
 /// AWS, Azure and Google; containers and pods at AWS; Alibaba; Oracle; Azure's wire server; AWS and Google over IPv6.
 const METADATA: [IpAddr; 9] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
@@ -63,12 +56,22 @@ const METADATA: [IpAddr; 9] = [
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
+/// Whether no range and no name can allow it, but only a rule for this one address.
+pub(super) fn needs_its_own_rule(address: IpAddr) -> bool {
+    let inner = match address {
+        IpAddr::V4(v4) => Some(v4),
+        IpAddr::V6(v6) => embedded(v6),
+    };
+    METADATA.contains(&address)
+        || inner.is_some_and(|inner| METADATA.contains(&inner.into()))
+        || matches!(kind(address), Some(Forbidden::Unspecified | Forbidden::Broadcast | Forbidden::Multicast))
+}
+
 /// What kind of address it is, if it is none of the public ones.
 pub(super) fn kind(address: IpAddr) -> Option<Forbidden> {
-    if METADATA.contains(&address.to_canonical()) {
-        return Some(Forbidden::Metadata);
-    }
     match address {
+        IpAddr::V4(v4) if METADATA.contains(&v4.into()) && !v4.is_link_local() => Some(Forbidden::Metadata),
+        IpAddr::V6(v6) if METADATA.contains(&v6.into()) => Some(Forbidden::Metadata),
         IpAddr::V4(v4) => kind_v4(v4),
         IpAddr::V6(v6) => special_v6(v6).or_else(|| match embedded(v6) {
             Some(v4) => kind(v4.into()).or_else(|| unrouted_v6(v6)),
@@ -159,9 +162,10 @@ mod tests {
             ("fec0::1", Forbidden::LocalNetwork),
             ("169.254.1.1", Forbidden::LinkLocal),
             ("fe80::1", Forbidden::LinkLocal),
-            ("169.254.169.254", Forbidden::Metadata),
-            ("::ffff:169.254.169.254", Forbidden::Metadata),
-            ("64:ff9b::a9fe:a9fe", Forbidden::Metadata),
+            ("169.254.169.254", Forbidden::LinkLocal),
+            ("::ffff:169.254.169.254", Forbidden::LinkLocal),
+            ("64:ff9b::a9fe:a9fe", Forbidden::LinkLocal),
+            ("64:ff9b::6464:64c8", Forbidden::Metadata),
             ("100.100.100.200", Forbidden::Metadata),
             ("168.63.129.16", Forbidden::Metadata),
             ("fd00:ec2::254", Forbidden::Metadata),

@@ -86,7 +86,7 @@ impl AddressGuard {
             return Err(Forbidden::Denied);
         }
         let kind = kinds::kind(address);
-        let single_only = kind.is_some_and(Forbidden::is_never_meant);
+        let single_only = kinds::needs_its_own_rule(address);
         let mut allowing = self.0.allow.iter().filter(|rule| rule.is_single() || !single_only);
         if allowing.any(|rule| rule.names(host, port) || rule.holds(address, port)) {
             return Ok(());
@@ -171,7 +171,9 @@ mod tests {
             ("x.example", "10.1.2.3", 443, None),
             ("x.example", "10.2.2.3", 443, Some(Forbidden::LocalNetwork)),
             ("git.corp.example", "192.168.0.1", 443, None),
-            ("git.corp.example", "169.254.169.254", 80, Some(Forbidden::Metadata)),
+            ("git.corp.example", "169.254.169.254", 80, Some(Forbidden::LinkLocal)),
+            ("git.corp.example", "100.100.100.200", 80, Some(Forbidden::Metadata)),
+            ("git.corp.example", "0.0.0.0", 80, Some(Forbidden::Unspecified)),
             ("box.example", "192.168.0.1", 2222, None),
             ("box.example", "192.168.0.1", 443, Some(Forbidden::LocalNetwork)),
         ] {
@@ -181,12 +183,11 @@ mod tests {
 
     #[test]
     fn metadata_is_allowed_by_its_one_address_only() {
-        assert_eq!(
-            check(&guard(&["169.254.0.0/16"], &[]), "169.254.169.254", "169.254.169.254", 80),
-            Some(Forbidden::Metadata)
-        );
-        assert_eq!(check(&guard(&["169.254.0.0/16"], &[]), "169.254.1.1", "169.254.1.1", 80), None);
-        assert_eq!(check(&guard(&["169.254.169.254"], &[]), "169.254.169.254", "169.254.169.254", 80), None);
+        let host = "169.254.169.254";
+        assert_eq!(check(&guard(&["169.254.0.0/16"], &[]), host, host, 80), Some(Forbidden::LinkLocal));
+        assert_eq!(check(&guard(&["64:ff9b::/96"], &[]), "host", "64:ff9b::a9fe:a9fe", 80), Some(Forbidden::LinkLocal));
+        assert_eq!(check(&guard(&["169.254.0.0/16"], &[]), "host", "169.254.1.1", 80), None);
+        assert_eq!(check(&guard(&[host], &[]), host, host, 80), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum CertificateProblem {
         at: SystemTime,
     },
     /// Its time has not come.
-    #[error("its certificate is not valid before {}; is the clock right, here and there?", date(*from))]
+    #[error("its certificate is not valid before {}; look at the clocks of both machines", date(*from))]
     NotYetValid {
         /// The beginning of its validity.
         from: SystemTime,
@@ -73,8 +73,8 @@ impl CertificateProblem {
                 CertificateError::NotValidYetContext { not_before, .. } => {
                     Self::NotYetValid { from: moment(*not_before) }
                 }
-                CertificateError::NotValidForNameContext { presented, .. } => {
-                    Self::OtherHost { names: some_of(presented) }
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                    Self::OtherHost { names: names_in(certificate) }
                 }
                 // A certificate of an authority in the place of a server's, as many self-hosted servers have it.
                 CertificateError::Other(_) if is_self_signed(certificate) => {
@@ -99,14 +99,16 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
     webpki::EndEntityCert::try_from(certificate).is_ok_and(|parsed| parsed.issuer() == parsed.subject())
 }
 
-/// A server chooses the names in its certificate, so they are shown with care.
-fn some_of(names: &[String]) -> String {
+/// The server chooses them, so they are shown with care.
+fn names_in(certificate: &CertificateDer<'_>) -> String {
     const SHOWN: usize = 4;
-    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| super::printable(name)).collect();
-    match names.len() {
-        0 => return "no host".to_owned(),
-        all if all > SHOWN => shown.push(format!("{} more", all - SHOWN)),
-        _ => {}
+    let Ok(parsed) = webpki::EndEntityCert::try_from(certificate) else { return "no host".to_owned() };
+    let mut names = parsed.valid_dns_names().map(super::printable);
+    let mut shown: Vec<String> = names.by_ref().take(SHOWN).collect();
+    match names.count() {
+        0 if shown.is_empty() => shown.push("no name at all".to_owned()),
+        0 => {}
+        more => shown.push(format!("{more} more")),
     }
     shown.join(", ")
 }

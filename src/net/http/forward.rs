@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use reqwest::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, HeaderValue};
 use reqwest::{Body, Request};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -58,7 +58,7 @@ impl Session {
         let answer = match question.body {
             None => {
                 let suffix = format!("/info/refs?service={program}");
-                let listed = self.patiently(&suffix, &content_type, question.protocol.as_ref()).await;
+                let listed = self.question(&suffix, &content_type, question.protocol.as_ref()).await;
                 listed.map_err(|error| self.failed(error))?.limited(self.allowance().listing)
             }
             Some(body) => {
@@ -79,7 +79,7 @@ impl Session {
     ) -> Result<Request, NetError> {
         let sent = format!("application/x-{program}-request");
         let mut request = self.posting(&format!("/{program}"), &sent, wanted)?;
-        let named = [(HeaderName::from_static(GIT_PROTOCOL), protocol), (CONTENT_ENCODING, encoding)];
+        let named = [(GIT_PROTOCOL, protocol), (CONTENT_ENCODING, encoding)];
         for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             request.headers_mut().insert(name, value);
         }

@@ -29,6 +29,7 @@ pub use headers::check_own as check_headers;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;
 pub use remote_text::RemoteText;
+pub use tls::check_authorities;
 pub use upload::Upload;
 
 use super::{Credentials, Redirects};

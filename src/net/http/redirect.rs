@@ -33,22 +33,34 @@ pub enum RedirectProblem {
     WithData,
 }
 
-/// Where `location` leads from the last of `path`, which asked for `suffix` under some repository.
-pub(super) fn next(path: &[Url], location: &str, suffix: &str, rule: Redirects) -> Result<Url, RedirectProblem> {
-    let from = path.last().ok_or(RedirectProblem::NotTheList)?;
-    let mut to = from.join(location).map_err(|_| RedirectProblem::NotTheList)?;
+/// Where `location` leads from `here`, to which we came from all that was `before`; what is asked for is `suffix` under
+/// some repository.
+pub(super) fn next(
+    here: &Url,
+    before: &[Url],
+    location: &str,
+    suffix: &str,
+    rule: Redirects,
+) -> Result<Url, RedirectProblem> {
+    let mut to = here.join(location).map_err(|_| RedirectProblem::NotTheList)?;
     to.set_fragment(None);
     // Whose login it is we do not know; the mirror's is another. This fails where there can be none.
     let _ = to.set_username("").and_then(|()| to.set_password(None));
     match () {
         () if !matches!(to.scheme(), "http" | "https") => Err(RedirectProblem::NotTheList),
-        () if from.scheme() == "https" && to.scheme() == "http" => Err(RedirectProblem::Downgrade),
-        () if rule == Redirects::SameOrigin && to.origin() != from.origin() => Err(RedirectProblem::OtherServer),
-        () if !to.as_str().ends_with(suffix) => Err(RedirectProblem::NotTheList),
-        () if path.contains(&to) => Err(RedirectProblem::Circle),
-        () if path.len() > MOST_HOPS => Err(RedirectProblem::TooMany),
+        () if here.scheme() == "https" && to.scheme() == "http" => Err(RedirectProblem::Downgrade),
+        () if rule == Redirects::SameOrigin && to.origin() != here.origin() => Err(RedirectProblem::OtherServer),
+        () if !is_at(&to, suffix) => Err(RedirectProblem::NotTheList),
+        () if before.contains(&to) || *here == to => Err(RedirectProblem::Circle),
+        () if before.len() >= MOST_HOPS => Err(RedirectProblem::TooMany),
         () => Ok(to),
     }
+}
+
+/// Whether `url` ends in this path and query.
+fn is_at(url: &Url, suffix: &str) -> bool {
+    let (path, query) = suffix.split_once('?').map_or((suffix, None), |(path, query)| (path, Some(query)));
+    url.path().ends_with(path) && url.query() == query
 }
 
 #[cfg(test)]
@@ -58,8 +70,8 @@ mod tests {
     const SUFFIX: &str = "/info/refs?service=git-upload-pack";
 
     fn step(from: &str, location: &str, rule: Redirects) -> Result<String, RedirectProblem> {
-        let path = [Url::parse(&format!("{from}{SUFFIX}")).unwrap()];
-        next(&path, &format!("{location}{SUFFIX}"), SUFFIX, rule).map(|url| url.as_str().replace(SUFFIX, ""))
+        let here = Url::parse(&format!("{from}{SUFFIX}")).unwrap();
+        next(&here, &[], &format!("{location}{SUFFIX}"), SUFFIX, rule).map(|url| url.as_str().replace(SUFFIX, ""))
     }
 
     #[test]
@@ -77,12 +89,13 @@ mod tests {
             ("https://a/x", "http://a/x", Follow, Err(Downgrade)),
             ("https://a/x", "ftp://a/x", Follow, Err(NotTheList)),
             ("https://a/x", "file:///x", Follow, Err(NotTheList)),
+            ("https://a/x", "https://a/login?to=", Follow, Err(NotTheList)),
             ("https://a/x", "https://a/x", Follow, Err(Circle)),
             ("http://a/x", "http://0x7f.1/x", Follow, Ok("http://127.0.0.1/x")),
         ] {
             assert_eq!(step(from, location, rule), to.map(str::to_owned), "{from} {location}");
         }
-        let path = [Url::parse(&format!("http://a/x{SUFFIX}")).unwrap()];
-        assert_eq!(next(&path, "/login", SUFFIX, Follow), Err(NotTheList));
+        let here = Url::parse(&format!("http://a/x{SUFFIX}")).unwrap();
+        assert_eq!(next(&here, &[], "/login", SUFFIX, Follow), Err(NotTheList));
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Request, Response, Url};
 
 use super::proxy::Via;
@@ -16,7 +16,7 @@ use crate::net::{NetError, Redirects, Session};
 const LISTING: &str = "/info/refs";
 
 /// The version of git's protocol that is asked for.
-pub(super) const GIT_PROTOCOL: &str = "git-protocol";
+pub(super) const GIT_PROTOCOL: HeaderName = HeaderName::from_static("git-protocol");
 
 /// A server that asks for a pause is given one within the run if it is no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -28,23 +28,22 @@ impl Session {
     /// # Errors
     /// [`NetError`], which is also kept as the session's failure.
     pub fn get(&self, suffix: &str, content_type: &str) -> Result<Answer, NetError> {
-        let asked = self.patiently(suffix, content_type, None);
+        let asked = self.question(suffix, content_type, None);
         self.door().runtime.block_on(asked).map_err(|error| self.failed(error))
     }
 
-    /// The same for whoever is on the runtime himself, in the `protocol` version that git asks for.
-    pub(super) async fn patiently(
+    /// [`Session::get`] within the session's limits, for a version of git's protocol if one is named.
+    pub(in crate::net) async fn question(
         &self,
         suffix: &str,
-        content_type: &str,
+        wanted: &str,
         protocol: Option<&HeaderValue>,
     ) -> Result<Answer, NetError> {
-        let ask = || self.within(self.list(suffix, content_type, protocol));
-        match ask().await {
+        match self.within(self.question_once(suffix, wanted, protocol)).await {
             Err(error) => {
                 let Some(pause) = self.worth_waiting(&error) else { return Err(error) };
                 self.pause(pause).await?;
-                ask().await
+                self.within(self.question_once(suffix, wanted, protocol)).await
             }
             answered => answered,
         }
@@ -95,27 +94,31 @@ impl Session {
         })
     }
 
-    /// The answer to a question that may be redirected.
-    async fn list(&self, suffix: &str, wanted: &str, protocol: Option<&HeaderValue>) -> Result<Answer, NetError> {
-        let mut path = vec![self.target(suffix)?];
+    /// Goes to where redirects lead, if they are followed.
+    async fn question_once(
+        &self,
+        suffix: &str,
+        wanted: &str,
+        protocol: Option<&HeaderValue>,
+    ) -> Result<Answer, NetError> {
+        let mut here = self.target(suffix)?;
+        let mut before = Vec::new();
         loop {
-            let Some(here) = path.last() else { return Err(NetError::Setup("no address".to_owned())) };
-            let response = self.ask(here, protocol).await?;
+            let response = self.asked_at(&here, protocol).await?;
             if response.status().is_redirection() && self.redirects() != Redirects::Refuse {
-                path.push(self.follow(&response, &path, suffix)?);
+                let next = self.follow(&response, &here, &before, suffix)?;
+                before.push(std::mem::replace(&mut here, next));
                 continue;
             }
             let answer = self.accept(response, wanted).await?;
-            if path.len() > 1
-                && let Some(base) = here.as_str().strip_suffix(suffix)
-            {
+            if let (false, Some(base)) = (before.is_empty(), here.as_str().strip_suffix(suffix)) {
                 self.land(base);
             }
             return Ok(answer);
         }
     }
 
-    async fn ask(&self, url: &Url, protocol: Option<&HeaderValue>) -> Result<Response, NetError> {
+    async fn asked_at(&self, url: &Url, protocol: Option<&HeaderValue>) -> Result<Response, NetError> {
         let send = || async {
             let mut request = self.request_to(Method::GET, url.clone())?;
             if let Some(protocol) = protocol {
@@ -135,11 +138,13 @@ impl Session {
     }
 
     /// Only the first list of a run may lead elsewhere: after it, all goes where that one ended.
-    fn follow(&self, response: &Response, path: &[Url], suffix: &str) -> Result<Url, NetError> {
+    fn follow(&self, response: &Response, here: &Url, before: &[Url], suffix: &str) -> Result<Url, NetError> {
         let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
         let followed = match &location {
             _ if self.landed().is_some() => Err(RedirectProblem::Again),
-            Some(location) if suffix.starts_with(LISTING) => redirect::next(path, location, suffix, self.redirects()),
+            Some(location) if suffix.starts_with(LISTING) => {
+                redirect::next(here, before, location, suffix, self.redirects())
+            }
             _ => Err(RedirectProblem::NotTheList),
         };
         followed.map_err(|problem| self.not_followed(response, problem))

@@ -66,6 +66,14 @@ impl Trust {
     }
 }
 
+/// Whether `pem` holds certificates of authorities.
+///
+/// # Errors
+/// [`NetError::Unusable`].
+pub fn check_authorities(pem: &str) -> Result<(), NetError> {
+    add(&mut RootCertStore::empty(), pem)
+}
+
 fn webpki(provider: &Arc<CryptoProvider>, roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build();
     verifier.map_err(|error| NetError::Setup(error.to_string()))

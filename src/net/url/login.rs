@@ -17,14 +17,14 @@ pub(super) fn split(text: &str) -> (Option<&str>, &str) {
     let authority = text.split('/').next().unwrap_or_default();
     let has_path = |place: &str| place.split_once('/').is_some_and(|(host, path)| !host.is_empty() && !path.is_empty());
     let ends = || text.match_indices('@').map(|(at, _)| at);
-    let Some(last) = ends().last() else { return (None, text) };
+    let Some(last) = ends().next_back() else { return (None, text) };
     if !authority.contains('@')
         && place::is_one(authority)
         && (place::is_plain(authority) || !has_path(&text[last + 1..]))
     {
         return (None, text);
     }
-    let end = ends().filter(|at| has_path(&text[at + 1..])).last();
+    let end = ends().rfind(|at| has_path(&text[at + 1..]));
     let end = end.or_else(|| authority.rfind('@')).unwrap_or(last);
     (Some(&text[..end]), &text[end + 1..])
 }

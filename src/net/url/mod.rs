@@ -31,7 +31,7 @@ pub struct RemoteUrl {
     /// As the network knows it; IPv6 in brackets.
     host: String,
     port: u16,
-    /// Percent-encoded, with a leading `/`.
+    /// Percent-encoded, with a leading `/` and without `@`.
     path: String,
     /// Whether an SSH address names the user `git`.
     as_git: bool,
@@ -141,7 +141,8 @@ impl RemoteUrl {
     }
 }
 
-/// The path as the `url` crate writes it: percent-encoded, without `.` and `..`.
+/// The path as the `url` crate writes it: percent-encoded, without `.` and `..`; `@` as well, so that nobody takes what
+/// stands before it for a login.
 fn checked_path(scheme: Scheme, path: &str) -> Result<String, UrlError> {
     if path.contains(['?', '#']) {
         return Err(UrlError::QueryOrFragment);
@@ -159,7 +160,7 @@ fn checked_path(scheme: Scheme, path: &str) -> Result<String, UrlError> {
         Err(_) if !scheme.is_http() => return Err(UrlError::Malformed("the path is not UTF-8".to_owned())),
         _ => {}
     }
-    Ok(url.path().to_owned())
+    Ok(url.path().replace('@', "%40"))
 }
 
 /// Whether an SSH address is for `git`, and the login beyond that.

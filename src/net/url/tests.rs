@@ -38,15 +38,15 @@ fn the_login_reaches_to_the_last_at_sign_and_is_decoded_once() {
 #[test]
 fn an_at_sign_in_the_path_is_no_login_where_a_host_stands_before_it() {
     for (text, shown, user) in [
-        ("https://git.example.org/a@b.git", "https://git.example.org/a@b.git", None),
-        ("https://git.example.org:8443/a@b/c.git", "https://git.example.org:8443/a@b/c.git", None),
-        ("https://127.0.0.1/a@b/c.git", "https://127.0.0.1/a@b/c.git", None),
-        ("https://[2001:db8::1]:8443/a@b/c.git", "https://[2001:db8::1]:8443/a@b/c.git", None),
-        ("https://intranet/a@b.git", "https://intranet/a@b.git", None),
-        ("https://u:p@git.example.org/a@b.git", "https://git.example.org/a@b.git", Some("u")),
+        ("https://git.example.org/a@b.git", "https://git.example.org/a%40b.git", None),
+        ("https://git.example.org:8443/a@b/c.git", "https://git.example.org:8443/a%40b/c.git", None),
+        ("https://127.0.0.1/a@b/c.git", "https://127.0.0.1/a%40b/c.git", None),
+        ("https://[2001:db8::1]:8443/a@b/c.git", "https://[2001:db8::1]:8443/a%40b/c.git", None),
+        ("https://intranet/a@b.git", "https://intranet/a%40b.git", None),
+        ("https://u:p@git.example.org/a@b.git", "https://git.example.org/a%40b.git", Some("u")),
         ("https://u:p@git.example.org/a%40b/c.git", "https://git.example.org/a%40b/c.git", Some("u")),
-        ("git@host:a@b.git", "ssh://git@host/a@b.git", Some("git")),
-        ("host:a@b.git", "ssh://host/a@b.git", None),
+        ("git@host:a@b.git", "ssh://git@host/a%40b.git", Some("git")),
+        ("host:a@b.git", "ssh://host/a%40b.git", None),
     ] {
         let url = RemoteUrl::parse(text).unwrap();
         assert_eq!((url.to_string().as_str(), url.user()), (shown, user), "{text}");

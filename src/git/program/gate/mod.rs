@@ -4,6 +4,7 @@
 mod http;
 
 use super::Errand;
+use super::conversation::FAR;
 use super::settings::Settings;
 use crate::git::GitError;
 use crate::net::{Service, Session};
@@ -23,6 +24,14 @@ impl Gate {
     pub(super) fn url(&self) -> String {
         match self {
             Self::Http(gate) => gate.url(),
+        }
+    }
+
+    /// How git lists the far side as those see it who write: arguments and input. (`git ls-remote` asks as those who
+    /// read; they may not be the same.)
+    pub(super) fn listing_for_push(&self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Http(_) => (&["remote-http", FAR], "list for-push\n\n"),
         }
     }
 
