@@ -27,6 +27,7 @@ mod service;
 mod session;
 mod spelling;
 pub mod ssh;
+mod steps;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -45,4 +46,5 @@ pub use limit::Budget;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
+pub use steps::TlsSeen;
 pub use url::{RemoteUrl, Scheme, UrlError};

@@ -31,7 +31,7 @@ pub(in crate::cli) fn program(config: &Config) -> Result<Option<GitProgram>, Con
 }
 
 /// All engines, once it is known whether there is a program.
-pub(super) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines {
+pub(in crate::cli) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines {
     let settings = &config.mirror.git;
     match program {
         Some(program) => tracing::info!(version = program.version(), "the git program is there"),

@@ -23,6 +23,7 @@ mod upload;
 
 pub use answer::Answer;
 pub use certificate::CertificateProblem;
+pub(super) use certificate::fingerprint;
 pub(super) use clients::Clients;
 pub use forward::{Forwarded, Question};
 pub use headers::check_own as check_headers;
