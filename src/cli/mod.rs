@@ -63,6 +63,8 @@ enum Command {
     HostKeys(host_keys::HostKeysArgs),
     /// The keys with which mirrors log in over SSH
     Key(key::KeyArgs),
+    /// Look after the keys under which the mirrors' secrets are kept
+    Secrets(secrets::SecretsArgs),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
@@ -73,10 +75,9 @@ enum Command {
     Status(status::StatusArgs),
     /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
     Pause(pause::PauseArgs),
-    /// Look after the keys under which the mirrors' secrets are kept
-    Secrets(secrets::SecretsArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    /// What a worker starts itself by
     #[command(hide = true)]
     Internal(internal::InternalArgs),
 }
