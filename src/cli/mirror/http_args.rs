@@ -13,6 +13,7 @@ use url::Url;
 use super::login::password;
 use super::secret_file;
 use crate::mirror::reach::{Reach, Redirects};
+use crate::net::is_own_header;
 use crate::store::{Change, Login, SecretsChange};
 
 #[derive(Debug, Clone, Args)]
@@ -83,24 +84,6 @@ enum RedirectsArg {
     /// Followed, without the login where the origin changes
     Follow,
 }
-
-/// The framing and the host are the connection's own matter.
-const NOT_OURS: [&str; 14] = [
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// The settings that were given, read and checked.
 #[derive(Debug, Default)]
@@ -198,7 +181,7 @@ impl HttpSettings {
 fn header_name(flag: &str, name: &str) -> anyhow::Result<String> {
     let name =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| anyhow!("{flag}: {name:?} is no name of a header"))?;
-    if NOT_OURS.contains(&name.as_str()) {
+    if is_own_header(&name) {
         bail!("{flag}: {name} is set by the connection itself");
     }
     Ok(name.as_str().to_owned())

@@ -25,7 +25,7 @@ pub use answer::Answer;
 pub use certificate::CertificateProblem;
 pub(super) use clients::Clients;
 pub use forward::{Forwarded, Question};
-pub use headers::check_own as check_headers;
+pub use headers::is_own_header;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;
 pub use remote_text::RemoteText;
