@@ -40,7 +40,7 @@ pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
-    check_authorities, check_headers, check_proxy,
+    check_authorities, check_proxy, is_own_header,
 };
 pub use limit::Budget;
 pub use resolver::Resolver;
