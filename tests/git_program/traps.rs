@@ -61,7 +61,7 @@ fn nothing_that_a_repository_is_configured_to_do_is_done() {
         ("maintenance.auto", "true"),
         ("gc.auto", "1"),
     ] {
-        ours.git(&["config", "--file", ours.path().join("config").to_str().unwrap(), key, value]);
+        ours.git(&["config", "--file", ours.path().join("config").to_str().unwrap(), "--replace-all", key, value]);
     }
     for (key, value) in [("insteadOf", "http://127.0.0.1"), ("pushInsteadOf", "http://"), ("insteadOf", "far")] {
         let config = ours.path().join("config");
