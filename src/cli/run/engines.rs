@@ -33,12 +33,13 @@ pub(in crate::cli) fn program(config: &Config) -> Result<Option<GitProgram>, Con
 /// All engines, once it is known whether there is a program.
 pub(in crate::cli) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines {
     let settings = &config.mirror.git;
-    match program {
-        Some(program) => tracing::info!(version = program.version(), "the git program is there"),
-        None => tracing::warn!(
+    if let Some(program) = program {
+        tracing::info!(version = program.version(), "the git program is there");
+    } else {
+        tracing::warn!(
             "there is no git program that can be used: libgit2 does all it can; repositories with SHA-256 ids or \
              reftable and pushes as a whole need one (mirror.git.program)"
-        ),
+        );
     }
     let wanted = match settings.engine {
         EngineChoice::Auto => None,
