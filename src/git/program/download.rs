@@ -131,6 +131,11 @@ impl Company for Attending<'_, '_> {
         session.failure().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
+    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+        // Git says little but the list of refs.
+        Ok(self.conversation.session.check_listing(bytes)?)
+    }
+
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {
         let Some(receiving) = &mut self.receiving else { return Ok(()) };
         for &byte in bytes {

@@ -64,6 +64,12 @@ pub(in crate::git) trait Company {
     /// Whether it may go on; asked about twenty times a second.
     fn look(&mut self) -> Result<(), GitError>;
 
+    /// Called with the bytes of its standard output so far.
+    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Called with each piece of its standard error.
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {
         let _ = bytes;
@@ -214,6 +220,7 @@ impl Watch for Listener<'_> {
     }
 
     fn answered(&mut self, bytes: &[u8]) -> Result<(), GitError> {
+        self.company.answered((self.answer.len() + bytes.len()) as u64)?;
         let left = self.room.checked_sub(bytes.len() as u64);
         self.room = left.ok_or_else(|| GitError::Protocol("git answered more than is accepted".to_owned()))?;
         self.answer.extend_from_slice(bytes);
