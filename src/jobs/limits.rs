@@ -22,5 +22,7 @@ pub fn transfer(limits: &Limits) -> git::Limits {
         growth: limits.get(Limit::Growth),
         object: limits.get(Limit::Object),
         in_process: limits.get(Limit::InProcess),
+        child_memory: limits.get(Limit::ChildMemory),
+        child_cpu: limits.time(Limit::ChildCpu),
     }
 }
