@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["mirror", "sidekiq", "connections", "net"]),
     ("sidekiq", &["connections"]),
     ("coordination", &["connections", "mirror"]),
-    ("git", &["net", "mirror::refs"]),
+    ("git", &["net", "mirror::refs", "mirror::engine"]),
     ("store", &["mirror", "connections"]),
     ("jobs", &["sidekiq", "coordination", "connections", "mirror", "net", "git", "store"]),
     ("scheduler", &["sidekiq", "coordination", "connections", "mirror", "net", "git", "store"]),

@@ -1,5 +1,7 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
+pub(in crate::cli) mod engines;
+mod given_up;
 mod logging;
 pub(super) mod preparation;
 mod service_manager;
@@ -21,7 +23,7 @@ use super::{ConfigArgs, administration, door, environment_variable, profile, red
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Libgit2, Limits};
+use crate::coordination::hosts::Hosts;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::scheduler::Scheduler;
@@ -98,7 +100,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 async fn serve(mut config: Config) -> anyhow::Result<()> {
-    let repositories = preparation::repositories(&config)?;
+    let program = engines::program(&config)?;
+    let repositories = preparation::repositories(&config)?.with_program(program.clone());
     let keys = secret_key::sealing_keys(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
@@ -113,6 +116,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let identity = Identity::new();
     let health = Arc::new(Health::default());
     let metrics = Arc::new(Metrics::new()?);
+    metrics.has_git_program(program.is_some());
     let own_class = update_all_mirrors::CLASS.to_owned();
     let known_classes = config.mirror.jobs.keys().chain([&own_class]);
     let watch = Arc::new(Watch::new(health.clone(), metrics.clone(), known_classes));
@@ -124,9 +128,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         slots: Slots::new(redis.clone()),
         repositories,
         door: door::open(&config)?,
-        engine: Arc::new(Libgit2),
-        limits: Limits::NONE,
-        run_deadline: config.mirror.run_deadline,
+        engines: engines::engines(&config, program.as_ref()),
+        limits: config.mirror.limits.clone(),
+        hosts: Hosts::new(redis.clone(), config.mirror.hosts),
         observer: metrics.clone(),
     });
     let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));
@@ -163,6 +167,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     }
     let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
     tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
+    tasks.spawn(given_up::count(redis.clone(), metrics.clone(), stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
     service_manager::ready();

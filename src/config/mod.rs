@@ -5,8 +5,11 @@
 mod capsules;
 mod error;
 mod file;
+mod git;
 mod gitlab;
+mod hosts;
 mod http;
+mod limits;
 mod mirroring;
 mod network;
 mod queues;
@@ -18,7 +21,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use error::ConfigError;
+pub use git::{GitSettings, ProgramPlace};
 pub use http::HttpNetwork;
+pub use limits::Children;
 pub use mirroring::{LogFormat, Mirroring, StoreKind};
 pub use network::Network;
 pub use redis::{RedisAccess, SentinelAccess};

@@ -30,7 +30,7 @@ pub(super) fn clear(repository: &Repository, since: u64) -> Result<bool, GitErro
             }
         }
         let mut clean = true;
-        for name in ["packed-refs.lock", "HEAD.lock", "config.lock", "shallow.lock"] {
+        for name in ["packed-refs.lock", "HEAD.lock", "config.lock", "shallow.lock", "reftable/tables.list.lock"] {
             let path = repository.path().join(name);
             if let Ok(found) = fs::symlink_metadata(&path) {
                 clean &= settle(&path, &found, since)?;

@@ -59,11 +59,12 @@ pub trait FarSide {
     fn advertisement(&self) -> &Advertisement;
 
     /// Sends `changes`, with the objects that they need. The far side refuses each ref that is no longer where the
-    /// advertisement said; the others are made.
+    /// advertisement said; the others are made. With `atomic` none is made where one is refused, as far as engine and
+    /// far side know how to do that.
     ///
     /// # Errors
     /// [`GitError`] when the answer as a whole did not come; then any of the changes may have been made.
-    fn send(&mut self, changes: &[RefChange]) -> Result<Sent, GitError>;
+    fn send(&mut self, changes: &[RefChange], atomic: bool) -> Result<Sent, GitError>;
 }
 
 /// What came over the network.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use super::Excess;
+use super::choice::Reason;
 use crate::mirror::refs::{BadObjectId, RefName};
 use crate::net::NetError;
 
@@ -59,6 +61,30 @@ pub enum GitError {
         /// What the far side's hooks said.
         remote_text: String,
     },
+    /// More than a run may bring in.
+    #[error("{0}.")]
+    Limit(Excess),
+    /// Only the `git` program could do it, and there is none.
+    #[error("The git program is needed ({}), and this machine has none that can be used.", needed(*.0))]
+    NoProgram(Reason),
+    /// Histories of two formats do not mix.
+    #[error(
+        "The remote has {theirs} object ids and the repository has {ours} ones; git cannot mirror one to the other."
+    )]
+    OtherFormat {
+        /// The repository's.
+        ours: &'static str,
+        /// The far side's.
+        theirs: &'static str,
+    },
+    /// A command of the program's in the local repository.
+    #[error("git {command} failed: {complaint}.")]
+    Program {
+        /// Its name.
+        command: String,
+        /// What it said.
+        complaint: String,
+    },
     /// A name that git does not accept.
     #[error("Git does not accept the name {0:?}.")]
     BadName(String),
@@ -103,9 +129,26 @@ impl GitError {
     }
 }
 
+/// Why the program would be needed, for the mirror's owner.
+const fn needed(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Format => "libgit2 does not know the format of this repository",
+        Reason::Folder => "libgit2 cannot mirror from or to a folder of this machine",
+        Reason::NotUnderstood => "libgit2 does not know the object ids of the remote",
+        Reason::Wanted => "the mirror or the configuration asks for it",
+        _ => "libgit2 cannot do this",
+    }
+}
+
 /// What the far side said, as a paragraph behind an error.
 pub(crate) fn quoted(remote_text: &str) -> String {
     if remote_text.is_empty() { String::new() } else { format!("\n\nThe remote said:\n{remote_text}") }
+}
+
+impl From<Excess> for GitError {
+    fn from(excess: Excess) -> Self {
+        Self::Limit(excess)
+    }
 }
 
 impl From<BadObjectId> for GitError {

@@ -29,6 +29,11 @@ impl Quarantine {
         self.folder.path()
     }
 
+    /// Makes these its refs: lines of an id and a name.
+    pub(super) fn lend_refs(&self, refs: &str) -> Result<(), GitError> {
+        fs::write(self.path().join("packed-refs"), refs).map_err(GitError::io("make a quarantine for new objects"))
+    }
+
     /// For libgit2.
     pub(super) fn bare(&self) -> Result<git2::Repository, GitError> {
         git2::Repository::open_bare(self.path()).map_err(GitError::library("make a quarantine for new objects"))
@@ -39,6 +44,16 @@ impl Quarantine {
         let problem = || GitError::library("make a quarantine for new objects");
         let odb = bare.odb().map_err(problem())?;
         let objects = objects_of(repository);
+        let objects = objects.to_str().ok_or_else(|| GitError::Corrupt("its path is not UTF-8".to_owned()))?;
+        odb.add_disk_alternate(objects).map_err(problem())?;
+        Ok(odb)
+    }
+
+    /// What was received, alone, for libgit2.
+    pub(super) fn arrivals(&self) -> Result<Odb<'static>, GitError> {
+        let problem = || GitError::library("look into the quarantine");
+        let odb = Odb::new().map_err(problem())?;
+        let objects = self.path().join("objects");
         let objects = objects.to_str().ok_or_else(|| GitError::Corrupt("its path is not UTF-8".to_owned()))?;
         odb.add_disk_alternate(objects).map_err(problem())?;
         Ok(odb)
@@ -65,7 +80,7 @@ impl Quarantine {
 
 /// The folder of a repository's own objects.
 pub(super) fn objects_of(repository: &Repository) -> PathBuf {
-    repository.handle.commondir().join("objects")
+    repository.objects_folder()
 }
 
 /// What makes a folder a repository.

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use git2::{ErrorCode, RepositoryInitMode, RepositoryInitOptions};
 
 use super::repository::Repository;
-use super::{GitError, global};
+use super::{GitError, GitProgram, format, global};
 
 /// Refs of our own, which the forge's clients need not see.
 const HIDDEN: [&str; 2] = ["refs/sidemirror", "refs/remotes/upstream"];
@@ -17,6 +17,7 @@ const HIDDEN: [&str; 2] = ["refs/sidemirror", "refs/remotes/upstream"];
 #[derive(Debug, Clone)]
 pub struct Repositories {
     root: PathBuf,
+    program: Option<GitProgram>,
 }
 
 impl Repositories {
@@ -27,21 +28,35 @@ impl Repositories {
     pub fn new(root: &Path) -> Result<Self, GitError> {
         global::prepare()?;
         let root = root.canonicalize().map_err(GitError::io("find the repositories folder"))?;
-        Ok(Self { root })
+        Ok(Self { root, program: None })
+    }
+
+    /// With the `git` program for the repositories that libgit2 cannot open, and for what it does better.
+    #[must_use]
+    pub fn with_program(self, program: Option<GitProgram>) -> Self {
+        Self { program, ..self }
     }
 
     /// Opens the repository `name` (`group/project.git`, as it is stored; GitLab leaves `.git` away).
     ///
     /// # Errors
-    /// [`GitError::BadPath`], [`GitError::NotARepository`], [`GitError::NotOurs`].
+    /// [`GitError::BadPath`], [`GitError::NotARepository`], [`GitError::NotOurs`]. A repository that only the program
+    /// could serve opens without it, too; what is done with it then fails with [`GitError::NoProgram`].
     pub fn open(&self, name: &str) -> Result<Repository, GitError> {
         let path = self.locate(name)?;
-        let handle = git2::Repository::open_bare(&path).map_err(|error| match error.code() {
-            ErrorCode::NotFound => GitError::NotARepository { name: name.to_owned() },
-            ErrorCode::Owner => GitError::NotOurs { name: name.to_owned() },
-            _ => GitError::Library { action: "open the repository", source: error },
-        })?;
-        Ok(Repository::new(name.to_owned(), handle))
+        let handle = match git2::Repository::open_bare(&path) {
+            Ok(handle) => Some(handle),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                return Err(GitError::NotARepository { name: name.to_owned() });
+            }
+            Err(error) if error.code() == ErrorCode::Owner => return Err(GitError::NotOurs { name: name.to_owned() }),
+            Err(error) if !format::is_beyond_libgit2(&path)? => {
+                return Err(GitError::library("open the repository")(error));
+            }
+            Err(_) if !is_ours(&path)? => return Err(GitError::NotOurs { name: name.to_owned() }),
+            Err(_) => None,
+        };
+        Repository::new(name.to_owned(), path, handle, self.program.clone())
     }
 
     /// Opens the repository `name`, or makes it: bare and empty, with our own refs hidden from its clients.
@@ -114,6 +129,13 @@ impl Repositories {
         }
         Ok(false)
     }
+}
+
+/// Git's own safety rule, for repositories that libgit2 gave up before it came to that.
+fn is_ours(path: &Path) -> Result<bool, GitError> {
+    let owner = fs::metadata(path).map_err(GitError::io("find the repository"))?.uid();
+    let user = rustix::process::geteuid();
+    Ok(user.is_root() || owner == user.as_raw())
 }
 
 /// Makes an empty bare repository that hides our own refs from its clients.

@@ -1,23 +1,45 @@
 //! One bare repository.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid};
+use super::by_library::ByLibrary;
+use super::by_program::ByProgram;
+use super::choice::Reason;
+use super::face::Face;
+use super::{GitError, GitProgram, format};
+use crate::mirror::refs::{Ancestry, ObjectId, RefChange, RefName, RefOutcome, Refs};
 
-use super::GitError;
-use crate::mirror::refs::{Ancestry, ObjectId, RefName};
+/// Above so many refs at once the program is quicker, with one transaction instead of a file lock for each.
+const MANY_REFS: usize = 200;
 
 /// An open bare repository. It may wander between threads, but serves one at a time.
+///
+/// It has two faces. libgit2's costs nothing to use; that of the `git` program is there where that program is, and is
+/// the only one of a repository that libgit2 does not know: with SHA-256 ids, with reftable, or with whatever comes.
 pub struct Repository {
     name: String,
-    pub(super) handle: git2::Repository,
+    path: PathBuf,
+    library: Option<ByLibrary>,
+    program: Option<ByProgram>,
+    /// Whether its ids are SHA-256. A repository may become one while it is empty.
+    sha256: Cell<bool>,
 }
 
 impl Repository {
-    pub(super) fn new(name: String, handle: git2::Repository) -> Self {
-        Self { name, handle }
+    /// Takes the repository at `path`, as far as libgit2 could open it.
+    pub(super) fn new(
+        name: String,
+        path: PathBuf,
+        library: Option<git2::Repository>,
+        program: Option<GitProgram>,
+    ) -> Result<Self, GitError> {
+        let sha256 = library.is_none() && format::is_sha256(&path)?;
+        let program = program.map(|program| ByProgram::new(program, &path));
+        let library = library.map(|handle| ByLibrary { handle });
+        Ok(Self { name, path, library, program, sha256: Cell::new(sha256) })
     }
 
     /// The name it was opened by.
@@ -27,7 +49,12 @@ impl Repository {
 
     /// Its folder.
     pub fn path(&self) -> &Path {
-        self.handle.path()
+        &self.path
+    }
+
+    /// Whether its object ids are SHA-256.
+    pub fn is_sha256(&self) -> bool {
+        self.sha256.get()
     }
 
     /// Our own folder inside it, for the lock, records and quarantines. Git does not look there.
@@ -39,12 +66,35 @@ impl Repository {
 
     /// How its objects are named: `sha1` or `sha256`.
     pub(super) fn object_format(&self) -> &'static str {
-        "sha1"
+        if self.is_sha256() { "sha256" } else { "sha1" }
     }
 
-    /// A second handle, with an object database of its own.
+    /// The folder of its objects.
+    pub(super) fn objects_folder(&self) -> PathBuf {
+        self.library().map_or(self.path(), git2::Repository::commondir).join("objects")
+    }
+
+    /// libgit2's handle.
+    ///
+    /// # Errors
+    /// [`GitError::NoProgram`] if libgit2 does not know repositories of this kind.
+    pub(super) fn library(&self) -> Result<&git2::Repository, GitError> {
+        let library = self.library.as_ref().filter(|_| !self.is_sha256());
+        library.map(|library| &library.handle).ok_or(GitError::NoProgram(Reason::Format))
+    }
+
+    /// A second handle of libgit2's, with an object database of its own.
     pub(super) fn reopen(&self) -> Result<git2::Repository, GitError> {
+        self.library()?;
         git2::Repository::open_bare(self.path()).map_err(GitError::library("open the repository"))
+    }
+
+    fn face(&self) -> Result<&dyn Face, GitError> {
+        match (&self.library, &self.program) {
+            (Some(library), _) if !self.is_sha256() => Ok(library),
+            (_, Some(program)) => Ok(program),
+            _ => Err(GitError::NoProgram(Reason::Format)),
+        }
     }
 
     /// The branch that `HEAD` points at, whether it exists or not; `None` if `HEAD` is detached.
@@ -52,8 +102,7 @@ impl Repository {
     /// # Errors
     /// [`GitError`] if it cannot be read.
     pub fn head(&self) -> Result<Option<RefName>, GitError> {
-        let head = self.handle.find_reference("HEAD").map_err(GitError::library("read HEAD"))?;
-        Ok(head.symbolic_target().ok().flatten().map(RefName::new))
+        self.face()?.head()
     }
 
     /// Points `HEAD` at `branch` (a full name), which need not exist yet.
@@ -64,20 +113,46 @@ impl Repository {
         if !git2::Reference::is_valid_name(branch.as_str()) || branch.as_branch().is_none() {
             return Err(GitError::BadName(branch.as_str().to_owned()));
         }
-        self.handle.set_head(branch.as_str()).map_err(GitError::library("set HEAD"))
+        self.face()?.set_head(branch)
     }
 
-    /// The commit that `id` is, or that it names as an annotated tag; `None` if it leads to no commit, or to one that
-    /// is not here.
-    fn commit_behind(&self, id: ObjectId) -> Result<Option<Oid>, GitError> {
-        let peeled = self.handle.find_object(oid(id)?, None).and_then(|object| object.peel_to_commit());
-        match peeled {
-            Ok(commit) => Ok(Some(commit.id())),
-            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Peel) => {
-                Ok(None)
-            }
-            Err(error) => Err(GitError::library("read a commit")(error)),
+    /// Every ref whose name begins with one of `prefixes`, each of which ends in `/`. Symbolic refs are left out, since
+    /// they have no value of their own, and so are names that are not UTF-8.
+    ///
+    /// # Errors
+    /// [`GitError`] if they cannot be read.
+    pub fn read_refs(&self, prefixes: &[&str]) -> Result<Refs, GitError> {
+        self.face()?.read_refs(prefixes)
+    }
+
+    /// Whether there is no ref at all, of whatever name.
+    pub(super) fn has_no_refs(&self) -> Result<bool, GitError> {
+        self.face()?.has_no_refs()
+    }
+
+    /// Makes each change whose ref still is where the change says, deletions first so that `x` can make room for
+    /// `x/y`. The outcomes come in the order of `changes`.
+    ///
+    /// # Errors
+    /// [`GitError`] when the repository could not be read or written at all.
+    pub fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
+        match &self.program {
+            // The first refs of a repository are written quickest as libgit2's face does it.
+            Some(program) if changes.len() > MANY_REFS && !self.has_no_refs()? => program.apply(changes),
+            _ => self.face()?.apply(changes),
         }
+    }
+
+    /// Whether nothing was ever kept in it: no ref and no object.
+    pub(super) fn is_fresh(&self) -> Result<bool, GitError> {
+        Ok(self.has_no_refs()? && !format::has_objects(&self.path)?)
+    }
+
+    /// Makes an empty repository one with SHA-256 ids, which from here on only the program serves.
+    pub(super) fn become_sha256(&self) -> Result<(), GitError> {
+        format::become_sha256(&self.path)?;
+        self.sha256.set(true);
+        Ok(())
     }
 }
 
@@ -85,14 +160,7 @@ impl Ancestry for Repository {
     type Error = GitError;
 
     fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, GitError> {
-        let (Some(ancestor), Some(descendant)) = (self.commit_behind(ancestor)?, self.commit_behind(descendant)?)
-        else {
-            return Ok(false);
-        };
-        if ancestor == descendant {
-            return Ok(true);
-        }
-        self.handle.graph_descendant_of(descendant, ancestor).map_err(GitError::library("compare histories"))
+        self.face()?.is_ancestor(ancestor, descendant)
     }
 }
 
@@ -100,14 +168,4 @@ impl fmt::Debug for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Repository").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-/// Ours to libgit2's; SHA-256 repositories are not libgit2's to serve.
-pub(super) fn oid(id: ObjectId) -> Result<Oid, GitError> {
-    Oid::from_bytes(id.as_bytes()).map_err(GitError::library("read an object id"))
-}
-
-/// Libgit2's to ours.
-pub(super) fn object_id(oid: Oid) -> Result<ObjectId, GitError> {
-    Ok(ObjectId::from_bytes(oid.as_bytes())?)
 }

@@ -14,8 +14,9 @@ use super::{Digest, GitError, Repository};
 /// the same time, so what was changed this recently is not yet to be trusted.
 const CLOCK_STEP: Duration = Duration::from_millis(20);
 
-/// The look of `packed-refs`, `HEAD` and every folder under `refs/` at one moment. Every change of a ref changes one of
-/// them: git and libgit2 write a ref by renaming a lock file into its folder.
+/// The look of `packed-refs`, `HEAD` and every folder under `refs/` at one moment, and of reftable's list of tables.
+/// Every change of a ref changes one of them: git and libgit2 write a ref by renaming a lock file into its folder, and
+/// reftable's list in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     look: Digest,
@@ -31,7 +32,7 @@ impl Stamp {
         let mut looking = Looking { hash: Sha256::new(), newest: SystemTime::UNIX_EPOCH };
         let now = SystemTime::now();
         let mut look = || -> io::Result<()> {
-            for name in ["packed-refs", "HEAD"] {
+            for name in ["packed-refs", "HEAD", "reftable/tables.list"] {
                 looking.note(fs::metadata(repository.path().join(name)))?;
             }
             looking.descend(&repository.path().join("refs"))

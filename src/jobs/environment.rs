@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Engine, Limits, Repositories};
+use crate::coordination::hosts::Hosts;
+use crate::git::{Engines, Reason, Repositories};
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
+use crate::mirror::limits::Limits;
 use crate::net::Door;
 use crate::store::MirrorStore;
 
@@ -25,11 +28,11 @@ pub struct Environment {
     /// The way to the network.
     pub door: Door,
     /// What speaks git.
-    pub engine: Arc<dyn Engine>,
-    /// What a run may bring into a repository.
+    pub engines: Engines,
+    /// What a run may take, where its mirror does not say otherwise.
     pub limits: Limits,
-    /// How long a run may take.
-    pub run_deadline: Duration,
+    /// The far sides, shared with all nodes.
+    pub hosts: Hosts,
     /// Told how runs end.
     pub observer: Arc<dyn RunObserver>,
 }
@@ -38,6 +41,12 @@ pub struct Environment {
 pub trait RunObserver: Send + Sync {
     /// A run ended.
     fn run_ended(&self, report: &RunReport);
+
+    /// A run passed the limit of this key.
+    fn limit_exceeded(&self, key: &'static str);
+
+    /// A run did not get to its host, for a reason out of a few.
+    fn host_deferred(&self, reason: &'static str);
 }
 
 /// How a run ended.
@@ -51,6 +60,10 @@ pub struct RunReport {
     pub waiting: Option<Duration>,
     /// Between start and end.
     pub duration: Duration,
+    /// With which engine, if it came to that.
+    pub engine: Option<EngineName>,
+    /// Why the `git` program did it, if it did and nobody had asked for it.
+    pub handover: Option<Reason>,
 }
 
 /// What a run did.

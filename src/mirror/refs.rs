@@ -28,6 +28,11 @@ impl ObjectId {
         Ok(Self { length, bytes })
     }
 
+    /// Whether it is a SHA-256 id rather than a SHA-1 one.
+    pub const fn is_sha256(&self) -> bool {
+        self.length == 32
+    }
+
     /// The raw bytes, 20 or 32 of them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]

@@ -12,6 +12,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::engine::EngineName;
 use super::key::Direction;
 use super::timing::{self, Jitter, MAX_RETRY};
 
@@ -81,6 +82,8 @@ pub struct RunState {
     pub next_execution_at: Option<DateTime<Utc>>,
     /// Refs that the last successful run changed.
     pub last_refs_changed: Option<u64>,
+    /// What moved the objects of the last run, if it came to that.
+    pub last_engine: Option<EngineName>,
     /// The job it was last scheduled with.
     pub jid: Option<String>,
     /// The run that is under way.
@@ -109,6 +112,8 @@ pub enum Event {
         run: String,
         /// What it did.
         summary: RunSummary,
+        /// With which engine.
+        engine: Option<EngineName>,
     },
     /// This run fails.
     Fail {
@@ -116,6 +121,8 @@ pub enum Event {
         run: String,
         /// Why, masked.
         error: String,
+        /// With which engine, if it came to that.
+        engine: Option<EngineName>,
     },
     /// This run is broken off, and its job will be run again.
     Interrupt {
@@ -174,8 +181,13 @@ impl RunState {
         Self { next_execution_at: (direction == Direction::Pull).then_some(now), ..Self::default() }
     }
 
-    /// Forgives what happened under other settings, and makes a pull mirror due. When it ran stays known.
+    /// Forgives what happened under other settings, and makes a pull mirror due. When it ran stays known. Of a run
+    /// that is under way, the result is forgotten when it ends.
     pub fn begin_anew(&mut self, direction: Direction, now: DateTime<Utc>) {
+        if self.status == Status::Started {
+            self.outdated = true;
+            return;
+        }
         let fresh = Self::new(direction, now);
         self.status = fresh.status;
         self.retry_count = fresh.retry_count;
@@ -230,8 +242,9 @@ impl RunState {
                 next.run = Some(run.clone());
                 next.outdated = false;
             }
-            Event::Finish { run, summary } => {
+            Event::Finish { run, summary, engine } => {
                 self.belongs_to(run)?;
+                next.last_engine = *engine;
                 next.end(Status::Finished, at);
                 if self.outdated {
                     next.begin_anew(at.direction, at.now);
@@ -246,8 +259,9 @@ impl RunState {
                 next.retry_count = 0;
                 next.rest(at);
             }
-            Event::Fail { run, error } => {
+            Event::Fail { run, error, engine } => {
                 self.belongs_to(run)?;
+                next.last_engine = *engine;
                 next.failed(error, at);
             }
             Event::Interrupt { run, jid } => {
@@ -336,10 +350,10 @@ mod tests {
         Event::Start { run: run.into() }
     }
     fn finish(run: &str) -> Event {
-        Event::Finish { run: run.into(), summary: RunSummary { refs_changed: 3 } }
+        Event::Finish { run: run.into(), summary: RunSummary { refs_changed: 3 }, engine: Some(EngineName::Git) }
     }
     fn fail(run: &str) -> Event {
-        Event::Fail { run: run.into(), error: "no route".into() }
+        Event::Fail { run: run.into(), error: "no route".into(), engine: None }
     }
 
     fn state(events: &[Event]) -> RunState {

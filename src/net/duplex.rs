@@ -127,6 +127,11 @@ impl Incoming {
 }
 
 impl Outgoing {
+    /// Tells the clock that nothing is sent because we have nothing to send yet, and nothing can be expected before.
+    pub fn is_ours_to_wait_for(&self) {
+        self.session.touch();
+    }
+
     /// Tells the far side that nothing more will come.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Allowance, Door, NetError, RemoteUrl, mask};
+use super::mask::Masker;
+use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl};
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -22,6 +23,8 @@ struct Inner {
     door: Door,
     url: RemoteUrl,
     access: Access,
+    /// Made when it is needed first: most runs have nothing to mask.
+    masker: OnceLock<Masker>,
     allowance: Allowance,
     cancel: CancellationToken,
     opened: Instant,
@@ -55,6 +58,7 @@ impl Session {
             door,
             url,
             access,
+            masker: OnceLock::new(),
             allowance,
             cancel,
             opened: Instant::now(),
@@ -74,11 +78,12 @@ impl Session {
     /// Whether the run may go on; to be asked in long work that does not touch the network.
     ///
     /// # Errors
-    /// [`NetError::Cancelled`] or [`NetError::DeadlinePassed`].
+    /// [`NetError::Cancelled`], [`NetError::DeadlinePassed`] or [`NetError::OverBudget`].
     pub fn check(&self) -> Result<(), NetError> {
         if self.0.cancel.is_cancelled() {
             return Err(self.failed(NetError::Cancelled));
         }
+        self.within_budget().map_err(|error| self.failed(error))?;
         if self.0.allowance.deadline.has_passed() {
             return Err(self.failed(self.deadline_passed()));
         }
@@ -98,7 +103,7 @@ impl Session {
 
     /// `text` without this session's secrets.
     pub fn mask(&self, text: &str) -> String {
-        mask(text, self.0.access.credentials.as_ref())
+        self.0.masker.get_or_init(|| Masker::new(&self.0.access)).mask(text)
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -146,9 +151,33 @@ impl Session {
         self.touch();
     }
 
+    /// Counts, so that the next wait or [`Session::check`] fails when it was too much.
     pub(super) fn count_received(&self, bytes: usize) {
         self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
         self.touch();
+    }
+
+    /// Refuses a list of refs of which so much has come already.
+    ///
+    /// # Errors
+    /// [`NetError::OverBudget`].
+    pub fn check_listing(&self, seen: u64) -> Result<(), NetError> {
+        let limit = self.0.allowance.listing;
+        if seen <= limit { Ok(()) } else { Err(self.failed(self.over(Budget::Listing, limit, seen))) }
+    }
+
+    fn within_budget(&self) -> Result<(), NetError> {
+        let (limit, seen) = (self.0.allowance.received, self.traffic().received);
+        if seen <= limit { Ok(()) } else { Err(self.over(Budget::Received, limit, seen)) }
+    }
+
+    fn over(&self, budget: Budget, limit: u64, seen: u64) -> NetError {
+        NetError::OverBudget { host: self.0.url.host().to_owned(), budget, limit, seen }
+    }
+
+    /// How long the far side may be silent.
+    fn stall_timeout(&self) -> Duration {
+        self.0.allowance.stall.unwrap_or(self.0.door.stall_timeout)
     }
 
     /// Waits on a blocking thread for `work`, within every limit.
@@ -163,6 +192,7 @@ impl Session {
 
     /// `work`, or the limit that ended it. `work` comes before the timers, so that what is ready costs none.
     pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.within_budget()?;
         self.touch();
         tokio::select! {
             biased;
@@ -171,13 +201,13 @@ impl Session {
             () = sleep_until(self.0.allowance.deadline.at()) => Err(self.deadline_passed()),
             () = self.stalled() => Err(NetError::Stalled {
                 authority: self.0.url.authority(),
-                limit: self.0.door.stall_timeout,
+                limit: self.stall_timeout(),
             }),
         }
     }
 
     async fn stalled(&self) {
-        let limit = self.0.door.stall_timeout;
+        let limit = self.stall_timeout();
         loop {
             let last_byte = self.0.opened + Duration::from_millis(self.0.last_byte.load(Ordering::Relaxed));
             match limit.checked_sub(last_byte.elapsed()) {

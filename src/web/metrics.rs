@@ -8,6 +8,7 @@ use prometheus::{
 };
 
 use crate::jobs::{RunObserver, RunReport};
+use crate::mirror::engine::EngineName;
 use crate::scheduler::Tick;
 use crate::sidekiq::{JobReport, Outcome};
 
@@ -37,6 +38,8 @@ pub struct Metrics {
     redis_up: IntGauge,
     redis_data_losses: IntCounter,
     runs: IntCounterVec,
+    handovers: IntCounterVec,
+    git_program: IntGauge,
     waiting: Histogram,
     update: HistogramVec,
     mirrors: IntGaugeVec,
@@ -45,6 +48,9 @@ pub struct Metrics {
     scheduled: IntCounter,
     abandoned: IntCounter,
     last_tick: Gauge,
+    limits: IntCounterVec,
+    deferrals: IntCounterVec,
+    breakers: IntGauge,
 }
 
 impl Metrics {
@@ -86,9 +92,15 @@ impl Metrics {
             )?,
             runs: add.counters(
                 "sidemirror_runs_total",
-                "Runs of mirrors ended, by direction and outcome",
-                &["direction", "outcome"],
+                "Runs of mirrors ended, by direction, outcome and engine",
+                &["direction", "outcome", "engine"],
             )?,
+            handovers: add.counters(
+                "sidemirror_handovers_total",
+                "Runs that the git program did in the place of libgit2, by the reason",
+                &["reason"],
+            )?,
+            git_program: add.int_gauge("sidemirror_git_program", "Whether there is a git program that can be used")?,
             waiting: add.histogram(
                 "sidemirror_mirror_waiting_seconds",
                 "Time between a pull mirror's scheduling and its start",
@@ -124,6 +136,17 @@ impl Metrics {
                 "sidemirror_scheduler_last_tick_timestamp_seconds",
                 "When this process last scheduled due mirrors; the latest of all workers counts",
             )?,
+            limits: add.counters(
+                "sidemirror_limit_exceeded_total",
+                "Runs that passed a limit, by its key",
+                &["limit"],
+            )?,
+            deferrals: add.counters(
+                "sidemirror_host_deferrals_total",
+                "Runs that did not get to their host, by reason",
+                &["reason"],
+            )?,
+            breakers: add.int_gauge("sidemirror_host_breakers_open", "Hosts that are given up for a while")?,
             registry,
         };
         metrics.redis_up.set(1);
@@ -139,6 +162,11 @@ impl Metrics {
         String::from_utf8(text).unwrap_or_default()
     }
 
+    /// There is a `git` program, or there is none.
+    pub fn has_git_program(&self, there: bool) {
+        self.git_program.set(there.into());
+    }
+
     /// Redis was lost, or found again.
     pub fn redis_is_lost(&self, lost: bool) {
         self.redis_up.set(i64::from(!lost));
@@ -147,6 +175,11 @@ impl Metrics {
     /// Redis came back without its data.
     pub fn redis_lost_its_data(&self) {
         self.redis_data_losses.inc();
+    }
+
+    /// So many hosts are given up.
+    pub fn hosts_given_up(&self, hosts: usize) {
+        self.breakers.set(whole(hosts));
     }
 
     fn show_mirrors(&self, tick: &Tick) {
@@ -168,11 +201,23 @@ fn whole<N: TryInto<i64>>(number: N) -> i64 {
 impl RunObserver for Metrics {
     fn run_ended(&self, report: &RunReport) {
         let direction = report.direction.as_str();
-        self.runs.with_label_values(&[direction, report.outcome.as_str()]).inc();
+        let engine = report.engine.map_or("none", EngineName::as_str);
+        self.runs.with_label_values(&[direction, report.outcome.as_str(), engine]).inc();
+        if let Some(reason) = report.handover {
+            self.handovers.with_label_values(&[reason.as_str()]).inc();
+        }
         self.update.with_label_values(&[direction]).observe(report.duration.as_secs_f64());
         if let Some(waiting) = report.waiting {
             self.waiting.observe(waiting.as_secs_f64());
         }
+    }
+
+    fn limit_exceeded(&self, key: &'static str) {
+        self.limits.with_label_values(&[key]).inc();
+    }
+
+    fn host_deferred(&self, reason: &'static str) {
+        self.deferrals.with_label_values(&[reason]).inc();
     }
 }
 

@@ -6,4 +6,5 @@
 mod rig;
 
 mod fetching;
+mod pushing;
 mod world;

@@ -7,8 +7,23 @@ use std::time::{Duration, Instant};
 use sidemirror::net::{Access, Allowance, Credentials, Deadline, DoorSettings, RemoteUrl};
 use tokio_util::sync::CancellationToken;
 
+use crate::both::{Kind, with_both_engines};
 use crate::server::PASSWORD;
-use crate::world::{World, list, mirror};
+use crate::world::World;
+
+with_both_engines!(
+    what_the_server_refuses_is_told_apart,
+    a_push_without_permission_is_denied,
+    what_cannot_be_reached_is_told_apart,
+    a_private_address_is_refused_by_number_and_by_name,
+    a_silent_server_costs_the_stall_limit,
+    silence_in_the_middle_of_an_answer_costs_the_stall_limit_once,
+    an_answer_that_breaks_off_is_no_answer,
+    text_that_is_not_utf_8_harms_nobody,
+    cancelling_ends_a_wait_at_once,
+    the_run_ends_at_its_deadline,
+    a_download_that_is_cancelled_leaves_nothing,
+);
 
 fn impatient() -> DoorSettings {
     DoorSettings { allow_local_network: true, stall_timeout: Duration::from_secs(1), ..DoorSettings::default() }
@@ -17,7 +32,7 @@ fn impatient() -> DoorSettings {
 /// What a listing of `url` ends with.
 fn ending(world: &World, url: &str) -> String {
     let session = world.session_to(url, CancellationToken::new());
-    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    let text = world.list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert!(!text.contains(PASSWORD), "{text}");
     text
 }
@@ -30,14 +45,13 @@ fn hostile(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-#[test]
-fn what_the_server_refuses_is_told_apart() {
-    let world = World::new();
+fn what_the_server_refuses_is_told_apart(kind: Kind) {
+    let world = World::of(kind);
     world.served("p.git");
     let port = world.server.port;
     let at = |path: &str| format!("http://127.0.0.1:{port}/{path}");
     let session = |credentials| world.session_as(&at("p.git"), credentials, CancellationToken::new());
-    let failed = |credentials| list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
+    let failed = |credentials| world.list(&world.ours("p.git"), &session(credentials)).unwrap_err().to_string();
     let wrong = failed(Some(Credentials::new("mirror", "wrong")));
     assert_eq!(wrong, "HTTP 401: 127.0.0.1 refused the user name or password.");
     assert_eq!(
@@ -59,13 +73,12 @@ fn what_the_server_refuses_is_told_apart() {
     assert_eq!(page, "The server 127.0.0.1 did not answer like a git server (content type text/html).");
 }
 
-#[test]
-fn a_push_without_permission_is_denied() {
-    let world = World::new();
+fn a_push_without_permission_is_denied(kind: Kind) {
+    let world = World::of(kind);
     let far = world.served("p.git");
     world.git(&far, &["config", "http.receivepack", "false"]);
     let pushed = sidemirror::git::push(
-        &sidemirror::git::Libgit2,
+        world.engine(),
         &world.ours("p.git"),
         &world.session("p.git"),
         &sidemirror::git::Limits::NONE,
@@ -74,9 +87,8 @@ fn a_push_without_permission_is_denied() {
     assert_eq!(pushed.unwrap_err().to_string(), "HTTP 403: 127.0.0.1 does not let this user do that.");
 }
 
-#[test]
-fn what_cannot_be_reached_is_told_apart() {
-    let world = World::new();
+fn what_cannot_be_reached_is_told_apart(kind: Kind) {
+    let world = World::of(kind);
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let refused = ending(&world, &format!("http://127.0.0.1:{free}/p.git"));
     assert_eq!(refused, format!("Could not connect to 127.0.0.1:{free}: connection refused."));
@@ -89,9 +101,8 @@ fn what_cannot_be_reached_is_told_apart() {
     );
 }
 
-#[test]
-fn a_private_address_is_refused_by_number_and_by_name() {
-    let world = World::with(DoorSettings::default());
+fn a_private_address_is_refused_by_number_and_by_name(kind: Kind) {
+    let world = World::with(kind, DoorSettings::default());
     for (host, words) in [
         ("127.0.0.1", "Requests to loopback addresses are not allowed (127.0.0.1)."),
         ("[::1]", "Requests to loopback addresses are not allowed ([::1])."),
@@ -104,9 +115,8 @@ fn a_private_address_is_refused_by_number_and_by_name() {
     assert!(world.server.requests().is_empty());
 }
 
-#[test]
-fn a_silent_server_costs_the_stall_limit() {
-    let world = World::with(impatient());
+fn a_silent_server_costs_the_stall_limit(kind: Kind) {
+    let world = World::with(kind, impatient());
     let held = std::sync::Mutex::new(Vec::new());
     let port = hostile(move |connection| held.lock().unwrap().push(connection));
     let begun = Instant::now();
@@ -115,9 +125,8 @@ fn a_silent_server_costs_the_stall_limit() {
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
-#[test]
-fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
-    let world = World::with(impatient());
+fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once(kind: Kind) {
+    let world = World::with(kind, impatient());
     let held = std::sync::Mutex::new(Vec::new());
     let port = hostile(move |mut connection| {
         let _ = connection.read(&mut [0; 4096]);
@@ -131,9 +140,8 @@ fn silence_in_the_middle_of_an_answer_costs_the_stall_limit_once() {
     assert!(begun.elapsed() < Duration::from_millis(1900), "{:?}", begun.elapsed());
 }
 
-#[test]
-fn an_answer_that_breaks_off_is_no_answer() {
-    let world = World::new();
+fn an_answer_that_breaks_off_is_no_answer(kind: Kind) {
+    let world = World::of(kind);
     let port = hostile(|mut connection| {
         let _ = connection.read(&mut [0; 4096]);
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n";
@@ -144,9 +152,8 @@ fn an_answer_that_breaks_off_is_no_answer() {
     assert!(text.starts_with(&format!("The connection to 127.0.0.1:{port} broke: ")), "{text}");
 }
 
-#[test]
-fn text_that_is_not_utf_8_harms_nobody() {
-    let world = World::new();
+fn text_that_is_not_utf_8_harms_nobody(kind: Kind) {
+    let world = World::of(kind);
     let port = hostile(|mut connection| {
         let _ = connection.read(&mut [0; 4096]);
         let id = "1".repeat(40);
@@ -163,13 +170,12 @@ fn text_that_is_not_utf_8_harms_nobody() {
         let _ = connection.write_all(&[head.as_bytes(), &body].concat());
     });
     let session = world.session_to(&format!("http://127.0.0.1:{port}/p.git"), CancellationToken::new());
-    let found: Vec<_> = list(&world.ours("p.git"), &session).unwrap().refs.into_keys().collect();
+    let found: Vec<_> = world.list(&world.ours("p.git"), &session).unwrap().refs.into_keys().collect();
     assert_eq!(found, [sidemirror::mirror::refs::RefName::branch("main")]);
 }
 
-#[test]
-fn cancelling_ends_a_wait_at_once() {
-    let world = World::new();
+fn cancelling_ends_a_wait_at_once(kind: Kind) {
+    let world = World::of(kind);
     let (seen, waiting) = std::sync::mpsc::channel();
     let port = hostile(move |connection| seen.send(connection).unwrap());
     let cancel = CancellationToken::new();
@@ -179,15 +185,14 @@ fn cancelling_ends_a_wait_at_once() {
         cancel.cancel();
         (Instant::now(), held)
     });
-    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    let text = world.list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert_eq!(text, "The run was cancelled.");
     let (asked, _held) = canceller.join().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
-#[test]
-fn the_run_ends_at_its_deadline() {
-    let world = World::new();
+fn the_run_ends_at_its_deadline(kind: Kind) {
+    let world = World::of(kind);
     let held = std::sync::Mutex::new(Vec::new());
     let port = hostile(move |connection| held.lock().unwrap().push(connection));
     let url = RemoteUrl::parse(&format!("http://127.0.0.1:{port}/p.git")).unwrap();
@@ -196,34 +201,27 @@ fn the_run_ends_at_its_deadline() {
         let deadline = Deadline::after(Duration::from_millis(300));
         world.door.session(url, Access::default(), Allowance::until(deadline), CancellationToken::new())
     };
-    let text = list(&world.ours("p.git"), &session).unwrap_err().to_string();
+    let text = world.list(&world.ours("p.git"), &session).unwrap_err().to_string();
     assert_eq!(text, format!("The run took longer than 300ms and was ended while talking to 127.0.0.1:{port}."));
 }
 
-#[test]
-fn a_download_that_is_cancelled_leaves_nothing() {
-    let world = World::new();
+fn a_download_that_is_cancelled_leaves_nothing(kind: Kind) {
+    let world = World::of(kind);
     let upstream = world.served("p.git");
     world.commit(&upstream, "main", "one");
     let ours = world.ours("p.git");
     let cancel = CancellationToken::new();
     let url = format!("http://127.0.0.1:{}/p.git", world.server.port);
     let session = world.session_to(&url, cancel.clone());
-    let text = sidemirror::git::fetch(
-        &sidemirror::git::Libgit2,
-        &ours,
-        &session,
-        &sidemirror::git::Limits::NONE,
-        |upstream| {
-            cancel.cancel();
-            let wanted = upstream.advertisement().refs.clone();
-            upstream.download(&wanted, &sidemirror::git::Progress::default())
-        },
-    );
+    let text = sidemirror::git::fetch(world.engine(), &ours, &session, &sidemirror::git::Limits::NONE, |upstream| {
+        cancel.cancel();
+        let wanted = upstream.advertisement().refs.clone();
+        upstream.download(&wanted, &sidemirror::git::Progress::default())
+    });
     assert_eq!(text.unwrap_err().to_string(), "The run was cancelled.");
     world.assert_sound(&ours);
     assert_eq!(std::fs::read_dir(ours.path().join("objects/pack")).unwrap().count(), 0);
-    mirror(&ours, &world.session("p.git")).unwrap();
+    world.mirror(&ours, &world.session("p.git")).unwrap();
     assert_eq!(world.refs(ours.path()), world.refs(&upstream));
 }
 

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use sidemirror::git::{Digest, Stamp};
-use sidemirror::mirror::refs::{RefChange, RefName};
+use sidemirror::git::{Digest, Repository, Stamp};
+use sidemirror::mirror::refs::{Ancestry as _, RefChange, RefName};
 
-use crate::world::{World, list, mirror};
+use crate::both::{self, Format, GIT};
+use crate::world::World;
 
 fn median(times: usize, mut work: impl FnMut() -> Duration) -> Duration {
     let mut taken: Vec<Duration> = (0..times).map(|_| work()).collect();
@@ -30,11 +31,11 @@ fn figures() {
         world.git(&upstream, &["update-ref", &format!("refs/heads/b{number}"), &id.to_string()]);
     }
     let ours = world.ours("p.git");
-    mirror(&ours, &world.session("p.git")).unwrap();
+    world.mirror(&ours, &world.session("p.git")).unwrap();
 
     let probe = median(200, || {
         timed(|| {
-            let far = list(&ours, &world.session("p.git")).unwrap();
+            let far = world.list(&ours, &world.session("p.git")).unwrap();
             let _ = (Digest::of_advertisement(&far), Stamp::take(&ours).unwrap());
         })
     });
@@ -45,7 +46,7 @@ fn figures() {
     std::fs::write(folder.join("refs"), format!("001e# service=git-upload-pack\n0000{listed}")).unwrap();
     let fixed = median(500, || {
         timed(|| {
-            list(&ours, &world.session("static/p.git")).unwrap();
+            world.list(&ours, &world.session("static/p.git")).unwrap();
         })
     });
     println!("listing of 10 refs from a file: {fixed:?}");
@@ -56,12 +57,30 @@ fn figures() {
         number += 1;
         world.commit(&upstream, "main", &format!("commit {number}"));
         timed(|| {
-            mirror(&ours, &world.session("p.git")).unwrap();
+            world.mirror(&ours, &world.session("p.git")).unwrap();
         })
     });
     println!("fetch of one commit, server included: {changed:?}");
 
-    let fresh = world.ours("fresh.git");
+    for (name, program) in [("libgit2", None), ("the git program", Some(both::program(GIT)))] {
+        let repositories = world.repositories.clone().with_program(program);
+        println!("refs by {name}:");
+        many_refs(&world, &repositories.open_or_create(&format!("{}.git", name.len())).unwrap());
+    }
+    for format in [Format::Sha1, Format::Sha256, Format::Reftable] {
+        let world = World::formatted(format);
+        let ours = world.ours("p.git");
+        let commits: Vec<_> = (0..20).map(|number| world.commit(ours.path(), "main", &format!("{number}"))).collect();
+        let asked = timed(|| {
+            for number in 0..1000 {
+                assert!(ours.is_ancestor(commits[number % 10], commits[10 + number % 10]).unwrap());
+            }
+        });
+        println!("1,000 questions of ancestry, {format:?}: {asked:?}");
+    }
+}
+
+fn many_refs(world: &World, fresh: &Repository) {
     let (one, two) = (world.commit(fresh.path(), "x", "one"), world.commit(fresh.path(), "x", "two"));
     world.git(fresh.path(), &["update-ref", "-d", "refs/heads/x"]);
     let names: Vec<RefName> = (0..2000).map(|number| RefName::branch(&format!("many/{number}"))).collect();

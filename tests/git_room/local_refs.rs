@@ -1,9 +1,19 @@
 //! Moving local refs, judged by git.
 
 use sidemirror::git::Repository;
-use sidemirror::mirror::refs::{ObjectId, RefChange, RefName};
+use sidemirror::mirror::refs::{Ancestry as _, ObjectId, RefChange, RefName};
 
+use crate::both::{Format, with_every_format};
 use crate::world::World;
+
+with_every_format!(
+    each_ref_moves_only_from_where_it_was_expected,
+    x_and_x_y_exclude_each_other_until_one_goes,
+    values_that_git_would_not_take_are_refused,
+    symbolic_refs_are_not_read_and_head_is_set,
+    ancestry_is_told_of_commits_and_of_tags_of_them,
+    three_hundred_refs_move_at_once_and_a_loser_costs_only_itself,
+);
 
 fn results(repository: &Repository, changes: &[RefChange]) -> Vec<Result<(), String>> {
     repository.apply(changes).unwrap().into_iter().map(|outcome| outcome.result).collect()
@@ -17,9 +27,8 @@ fn with_objects(world: &World) -> (Repository, ObjectId, ObjectId) {
     (ours, one, two)
 }
 
-#[test]
-fn each_ref_moves_only_from_where_it_was_expected() {
-    let world = World::new();
+fn each_ref_moves_only_from_where_it_was_expected(format: Format) {
+    let world = World::formatted(format);
     let (ours, one, two) = with_objects(&world);
     let name = |short| RefName::branch(short);
     let create = |short| RefChange::create(name(short), one);
@@ -43,9 +52,8 @@ fn each_ref_moves_only_from_where_it_was_expected() {
     world.assert_sound(&ours);
 }
 
-#[test]
-fn x_and_x_y_exclude_each_other_until_one_goes() {
-    let world = World::new();
+fn x_and_x_y_exclude_each_other_until_one_goes(format: Format) {
+    let world = World::formatted(format);
     let (ours, one, _) = with_objects(&world);
     let create = |name: &str| RefChange::create(RefName::new(name), one);
     let conflict = Err("Branch name conflicts with existing branch hierarchy".to_owned());
@@ -59,12 +67,11 @@ fn x_and_x_y_exclude_each_other_until_one_goes() {
     world.assert_sound(&ours);
 }
 
-#[test]
-fn values_that_git_would_not_take_are_refused() {
-    let world = World::new();
+fn values_that_git_would_not_take_are_refused(format: Format) {
+    let world = World::formatted(format);
     let (ours, one, _) = with_objects(&world);
     let tree: ObjectId = world.git(ours.path(), &["rev-parse", &format!("{one}^{{tree}}")]).parse().unwrap();
-    let nothing: ObjectId = "0123456789012345678901234567890123456789".parse().unwrap();
+    let nothing: ObjectId = "01".repeat(one.as_bytes().len()).parse().unwrap();
     for with_refs in [false, true] {
         let done = results(
             &ours,
@@ -110,9 +117,8 @@ fn the_first_refs_are_packed_as_git_packs_them() {
     world.assert_sound(&ours);
 }
 
-#[test]
-fn symbolic_refs_are_not_read_and_head_is_set() {
-    let world = World::new();
+fn symbolic_refs_are_not_read_and_head_is_set(format: Format) {
+    let world = World::formatted(format);
     let (ours, one, _) = with_objects(&world);
     results(&ours, &[RefChange::create(RefName::branch("real"), one)]);
     world.git(ours.path(), &["symbolic-ref", "refs/heads/alias", "refs/heads/real"]);
@@ -121,4 +127,65 @@ fn symbolic_refs_are_not_read_and_head_is_set() {
     ours.set_head(&RefName::branch("real")).unwrap();
     assert_eq!(ours.head().unwrap(), Some(RefName::branch("real")));
     assert_eq!(world.git(ours.path(), &["symbolic-ref", "HEAD"]), "refs/heads/real");
+}
+
+fn ancestry_is_told_of_commits_and_of_tags_of_them(format: Format) {
+    let world = World::formatted(format);
+    let (ours, one, two) = with_objects(&world);
+    world.git(ours.path(), &["tag", "-a", "-m", "annotated", "v1", &one.to_string()]);
+    let tag: ObjectId = world.git(ours.path(), &["rev-parse", "v1"]).parse().unwrap();
+    let tree: ObjectId = world.git(ours.path(), &["rev-parse", &format!("{one}^{{tree}}")]).parse().unwrap();
+    let nothing: ObjectId = "01".repeat(one.as_bytes().len()).parse().unwrap();
+    for (ancestor, descendant, answer) in [
+        (one, two, true),
+        (one, one, true),
+        (two, one, false),
+        (tag, two, true),
+        (two, tag, false),
+        (tree, two, false),
+        (one, tree, false),
+        (nothing, two, false),
+        (one, nothing, false),
+    ] {
+        assert_eq!(ours.is_ancestor(ancestor, descendant).unwrap(), answer, "{ancestor} {descendant}");
+    }
+}
+
+fn three_hundred_refs_move_at_once_and_a_loser_costs_only_itself(format: Format) {
+    let world = World::formatted(format);
+    let (ours, one, two) = with_objects(&world);
+    let names: Vec<RefName> = (0..300).map(|number| RefName::branch(&format!("many/{number}"))).collect();
+    let all = |make: &dyn Fn(&RefName) -> RefChange| names.iter().map(make).collect::<Vec<_>>();
+    results(&ours, &[RefChange::create(RefName::branch("first"), one)]);
+    assert!(results(&ours, &all(&|name| RefChange::create(name.clone(), one))).iter().all(Result::is_ok));
+
+    world.git(ours.path(), &["update-ref", names[7].as_str(), &two.to_string()]);
+    world.git(ours.path(), &["update-ref", "-d", names[8].as_str()]);
+    // A lock of somebody else's does not show in the refs.
+    let lock = ours.path().join(format!("{}.lock", names[9]));
+    if format == Format::Sha1 {
+        std::fs::write(&lock, "").unwrap();
+    }
+    let done = results(&ours, &all(&|name| RefChange::update(name.clone(), one, two)));
+    let lost = |at: usize| done[at].clone().unwrap_err();
+    assert_eq!(lost(7), "it was changed by someone else meanwhile");
+    assert_eq!(lost(8), "it was deleted by someone else meanwhile");
+    let losers = if format == Format::Sha1 {
+        assert_eq!(lost(9), "it is locked by another git process");
+        std::fs::remove_file(&lock).unwrap();
+        3
+    } else {
+        2
+    };
+    assert_eq!(done.iter().filter(|result| result.is_err()).count(), losers, "{done:?}");
+
+    let mut exchange = all(&|name| RefChange::delete(name.clone(), two));
+    exchange.push(RefChange::create(RefName::branch("many"), one));
+    let done = results(&ours, &exchange);
+    let losers = if format == Format::Sha1 { 3 } else { 1 };
+    assert_eq!(done.iter().filter(|result| result.is_err()).count(), losers, "{done:?}");
+    let left = if format == Format::Sha1 { vec![names[9].clone()] } else { vec![RefName::branch("many")] };
+    let read = ours.read_refs(&["refs/heads/many"]).unwrap();
+    assert_eq!(read.into_keys().collect::<Vec<_>>(), left);
+    world.assert_sound(&ours);
 }

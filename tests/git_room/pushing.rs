@@ -3,17 +3,26 @@
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
-use sidemirror::git::{GitError, Libgit2, PushMemory, Repository, Sent, push};
+use sidemirror::git::{GitError, PushMemory, Repository, Sent, push};
 use sidemirror::mirror::refs::{RefChange, RefName, RefOutcome, Refs};
 
-use crate::world::{World, changes, mirror};
+use crate::both::{Kind, with_both_engines};
+use crate::world::{World, changes};
+
+with_both_engines!(
+    creations_updates_and_deletions_go_in_one_push,
+    a_far_ref_that_moves_after_the_listing_is_refused_and_the_others_go,
+    a_plan_made_for_another_listing_is_not_sent,
+    a_hook_refuses_one_ref_and_its_words_are_kept,
+    a_large_push_is_streamed_whole,
+);
 
 /// Makes the far branches and tags equal to ours, over one connection.
 fn push_all(repository: &Repository, world: &World, far: &str) -> Result<Sent, GitError> {
-    push(&Libgit2, repository, &world.session(far), &sidemirror::git::Limits::NONE, |side| {
+    push(world.engine(), repository, &world.session(far), &sidemirror::git::Limits::NONE, |side| {
         let ours = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let plan = changes(&side.advertisement().refs, &ours);
-        side.send(&plan)
+        side.send(&plan, false)
     })
 }
 
@@ -30,13 +39,12 @@ fn filled(world: &World) -> (Repository, std::path::PathBuf) {
     world.commit(&upstream, "old", "two");
     world.git(&upstream, &["tag", "-a", "-m", "annotated", "v1", "main"]);
     let ours = world.ours("p.git");
-    mirror(&ours, &world.session("up.git")).unwrap();
+    world.mirror(&ours, &world.session("up.git")).unwrap();
     (ours, world.served("far.git"))
 }
 
-#[test]
-fn creations_updates_and_deletions_go_in_one_push() {
-    let world = World::new();
+fn creations_updates_and_deletions_go_in_one_push(kind: Kind) {
+    let world = World::of(kind);
     let (ours, far) = filled(&world);
     assert_eq!(refused(&push_all(&ours, &world, "far.git").unwrap()), []);
     assert_eq!(world.refs(&far), world.refs(ours.path()));
@@ -51,17 +59,16 @@ fn creations_updates_and_deletions_go_in_one_push() {
     assert_eq!(world.git(&far, &["fsck", "--full", "--strict", "--no-dangling"]), "");
 }
 
-#[test]
-fn a_far_ref_that_moves_after_the_listing_is_refused_and_the_others_go() {
-    let world = World::new();
+fn a_far_ref_that_moves_after_the_listing_is_refused_and_the_others_go(kind: Kind) {
+    let world = World::of(kind);
     let (ours, far) = filled(&world);
     push_all(&ours, &world, "far.git").unwrap();
     let (main, old) = (world.commit(ours.path(), "main", "three"), world.commit(ours.path(), "old", "four"));
     let mut theirs = None;
-    let sent = push(&Libgit2, &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
+    let sent = push(world.engine(), &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
         theirs = Some(world.commit(&far, "main", "somebody else's"));
         let plan = changes(&side.advertisement().refs, &ours.read_refs(&[RefName::HEADS])?);
-        side.send(&plan.into_iter().filter(|change| change.new.is_some()).collect::<Vec<_>>())
+        side.send(&plan.into_iter().filter(|change| change.new.is_some()).collect::<Vec<_>>(), false)
     })
     .unwrap_or_else(|error: GitError| panic!("{error}"));
     let [(name, reason)] = refused(&sent)[..] else { panic!("{sent:?}") };
@@ -73,23 +80,21 @@ fn a_far_ref_that_moves_after_the_listing_is_refused_and_the_others_go() {
     assert_eq!(far.get(&RefName::branch("old")), Some(&old));
 }
 
-#[test]
-fn a_plan_made_for_another_listing_is_not_sent() {
-    let world = World::new();
+fn a_plan_made_for_another_listing_is_not_sent(kind: Kind) {
+    let world = World::of(kind);
     let (ours, far) = filled(&world);
     push_all(&ours, &world, "far.git").unwrap();
     let before = world.refs(&far);
     let new = world.commit(ours.path(), "main", "three");
-    let sent = push(&Libgit2, &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
-        side.send(&[RefChange::create(RefName::branch("main"), new)])
+    let sent = push(world.engine(), &ours, &world.session("far.git"), &sidemirror::git::Limits::NONE, |side| {
+        side.send(&[RefChange::create(RefName::branch("main"), new)], false)
     });
     assert_eq!(refused(&sent.unwrap()), [("refs/heads/main", "the remote has changed it meanwhile")]);
     assert_eq!(world.refs(&far), before);
 }
 
-#[test]
-fn a_hook_refuses_one_ref_and_its_words_are_kept() {
-    let world = World::new();
+fn a_hook_refuses_one_ref_and_its_words_are_kept(kind: Kind) {
+    let world = World::of(kind);
     let (ours, far) = filled(&world);
     let hook = far.join("hooks/update");
     std::fs::create_dir_all(far.join("hooks")).unwrap();
@@ -103,9 +108,8 @@ fn a_hook_refuses_one_ref_and_its_words_are_kept() {
     assert_eq!(world.refs(&far).len(), 2);
 }
 
-#[test]
-fn a_large_push_is_streamed_whole() {
-    let world = World::new();
+fn a_large_push_is_streamed_whole(kind: Kind) {
+    let world = World::of(kind);
     let (ours, far) = filled(&world);
     let mut noise = String::new();
     let mut state = 1_u64;

@@ -2,31 +2,53 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidemirror::git::{GitError, Libgit2, Limits, Progress, Repositories, Repository, Transfer, fetch};
+use sidemirror::git::{Engine, GitError, Limits, Progress, Repositories, Repository, Transfer, fetch};
 use sidemirror::mirror::refs::{Advertisement, ObjectId, RefChange, RefName, Refs};
 use sidemirror::net::{Access, Allowance, Credentials, Deadline, Door, DoorSettings, RemoteUrl, Session};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::both::{self, Format, GIT, Kind};
 use crate::server::{GitServer, PASSWORD, USER};
 
 pub(crate) struct World {
     pub(crate) server: GitServer,
     pub(crate) repositories: Repositories,
     pub(crate) door: Door,
+    engine: Arc<dyn Engine>,
+    git: PathBuf,
+    format: Format,
     runtime: Runtime,
     folder: TempDir,
 }
 
 impl World {
+    /// For what is not about an engine.
     pub(crate) fn new() -> Self {
-        Self::with(DoorSettings { allow_local_network: true, ..DoorSettings::default() })
+        Self::of(Kind::Libgit2)
     }
 
-    pub(crate) fn with(settings: DoorSettings) -> Self {
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self::with(kind, DoorSettings { allow_local_network: true, ..DoorSettings::default() })
+    }
+
+    /// All of whose repositories, here and there, are of one kind.
+    pub(crate) fn formatted(format: Format) -> Self {
+        let git = format.git();
+        let world = Self::of(if format == Format::Sha1 { Kind::Libgit2 } else { Kind::Git });
+        let repositories = world.repositories.clone().with_program(Some(both::program(&git)));
+        let engine: Arc<dyn Engine> = match format {
+            Format::Sha1 => world.engine.clone(),
+            _ => Arc::new(both::program(&git)),
+        };
+        Self { repositories, engine, git, format, ..world }
+    }
+
+    pub(crate) fn with(kind: Kind, settings: DoorSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = GitServer::start(folder.path());
         std::fs::create_dir(folder.path().join("ours")).unwrap();
@@ -36,7 +58,12 @@ impl World {
             let _inside = runtime.enter();
             Door::new(settings).unwrap()
         };
-        Self { server, repositories, door, runtime, folder }
+        let engine = kind.engine();
+        Self { server, repositories, door, engine, git: GIT.into(), format: Format::Sha1, runtime, folder }
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.engine
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
@@ -60,12 +87,21 @@ impl World {
     /// A bare repository on the server, without refs.
     pub(crate) fn served(&self, name: &str) -> PathBuf {
         let path = self.server.served(name);
-        self.git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", path.to_str().unwrap()]);
+        self.init(&path, if self.format == Format::Sha256 { self.format.flags() } else { &[] });
         self.git(&path, &["config", "http.receivepack", "true"]);
         path
     }
 
+    fn init(&self, path: &Path, flags: &[&str]) {
+        let arguments = ["init", "-q", "--bare", "-b", "main", path.to_str().unwrap()];
+        self.git(self.folder.path(), &[&arguments, flags].concat());
+    }
+
     pub(crate) fn ours(&self, name: &str) -> Repository {
+        let path = self.folder.path().join("ours").join(name);
+        if self.format != Format::Sha1 && !path.exists() {
+            self.init(&path, self.format.flags());
+        }
         self.repositories.open_or_create(name).unwrap()
     }
 
@@ -93,7 +129,7 @@ impl World {
     }
 
     pub(crate) fn try_git(&self, folder: &Path, arguments: &[&str], input: &str) -> Option<String> {
-        let mut command = Command::new("/usr/bin/git");
+        let mut command = Command::new(&self.git);
         command.args(arguments).current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin");
         command.env("HOME", self.folder.path()).env("GIT_CONFIG_NOSYSTEM", "1");
         for who in ["AUTHOR", "COMMITTER"] {
@@ -111,6 +147,35 @@ impl World {
         listed.lines().map(|line| line.split_once(' ').unwrap()).map(named).collect()
     }
 
+    /// Only the listing.
+    pub(crate) fn list(&self, repository: &Repository, session: &Session) -> Result<Advertisement, GitError> {
+        fetch(self.engine(), repository, session, &Limits::NONE, |upstream| Ok(upstream.advertisement().clone()))
+    }
+
+    /// Fetches every branch and tag, and sets ours to them.
+    pub(crate) fn mirror(&self, repository: &Repository, session: &Session) -> Result<Transfer, GitError> {
+        self.mirror_by(self.engine(), repository, session)
+    }
+
+    /// The same with another engine than the world's own.
+    pub(crate) fn mirror_by(
+        &self,
+        engine: &dyn Engine,
+        repository: &Repository,
+        session: &Session,
+    ) -> Result<Transfer, GitError> {
+        let (far, transfer) = fetch(engine, repository, session, &Limits::NONE, |upstream| {
+            let far = upstream.advertisement().refs.clone();
+            let transfer = upstream.download(&far, &Progress::default())?;
+            Ok::<_, GitError>((far, transfer))
+        })?;
+        let ours = repository.read_refs(&["refs/"])?;
+        for outcome in repository.apply(&changes(&ours, &far))? {
+            assert_eq!(outcome.result, Ok(()), "{:?}", outcome.change);
+        }
+        Ok(transfer)
+    }
+
     pub(crate) fn assert_sound(&self, repository: &Repository) {
         let found = self.git(repository.path(), &["fsck", "--full", "--strict", "--no-dangling"]);
         assert_eq!(found, "");
@@ -122,25 +187,6 @@ impl World {
 
 fn named((id, name): (&str, &str)) -> (RefName, ObjectId) {
     (RefName::new(name), id.parse().unwrap())
-}
-
-/// Only the listing.
-pub(crate) fn list(repository: &Repository, session: &Session) -> Result<Advertisement, GitError> {
-    fetch(&Libgit2, repository, session, &Limits::NONE, |upstream| Ok(upstream.advertisement().clone()))
-}
-
-/// Fetches every branch and tag, and sets ours to them.
-pub(crate) fn mirror(repository: &Repository, session: &Session) -> Result<Transfer, GitError> {
-    let (far, transfer) = fetch(&Libgit2, repository, session, &Limits::NONE, |upstream| {
-        let far = upstream.advertisement().refs.clone();
-        let transfer = upstream.download(&far, &Progress::default())?;
-        Ok::<_, GitError>((far, transfer))
-    })?;
-    let ours = repository.read_refs(&["refs/"])?;
-    for outcome in repository.apply(&changes(&ours, &far))? {
-        assert_eq!(outcome.result, Ok(()), "{:?}", outcome.change);
-    }
-    Ok(transfer)
 }
 
 /// What has to change for `from` to become `to`.

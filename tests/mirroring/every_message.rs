@@ -6,13 +6,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::GitError;
+use sidemirror::git::{Excess, GitError, LimitKind, Reason};
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 use sidemirror::net::ssh::SshError;
-use sidemirror::net::{CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
+use sidemirror::net::{Budget, CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -78,6 +78,7 @@ fn of_the_network() -> Vec<String> {
         Unusable { what: "proxy".to_owned(), problem: reason() };
         NotGit { host: host(), content_type: "text/html".to_owned() };
         TooLarge { host: host() };
+        OverBudget { host: host(), budget: Budget::Received, limit: 1, seen: 2 };
         Setup(reason());
         Ssh(SshError::Key("it is encrypted, and there is no passphrase"));
     );
@@ -87,6 +88,7 @@ fn of_the_network() -> Vec<String> {
         NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
+    texts.push(NetError::OverBudget { host: host(), budget: Budget::Listing, limit: 1, seen: 2 }.to_string());
     let remote = RemoteText::default;
     texts.push(NetError::LoginNeeded { host: host(), realm: None, remote: remote() }.to_string());
     texts.push(NetError::Busy { host: host(), status: 429, pause: None, until: None, remote: remote() }.to_string());
@@ -133,7 +135,9 @@ fn of_ssh() -> Vec<String> {
 
 fn of_git() -> Vec<String> {
     let name = || "group/project.git".to_owned();
-    one_of_each!(GitError:
+    let kinds = [LimitKind::Refs, LimitKind::PackObjects, LimitKind::Growth, LimitKind::Object, LimitKind::InProcess];
+    let excesses = kinds.map(|kind| GitError::Limit(Excess { kind, limit: 1, seen: 2 }).to_string());
+    let others = one_of_each!(GitError:
         Net(NetError::Cancelled);
         Locked { holder: "another run".to_owned(), waited: LIMIT };
         BadPath { name: name(), reason: "for some reason" };
@@ -143,12 +147,17 @@ fn of_git() -> Vec<String> {
         BadObjects(reason());
         Protocol(reason());
         PushFailed { reason: reason(), remote_text: "a hook's words\nin two lines".to_owned() };
+        NoProgram(Reason::Wanted);
+        OtherFormat { ours: "SHA-1", theirs: "SHA-256" };
+        Program { command: "update-ref".to_owned(), complaint: reason() };
         BadName(name());
         NotWritten { name: RefName::branch("x"), reason: reason() };
         Setup(reason());
         Io { action: "write a file", source: io::Error::other("disk full") };
         Library { action: "read the refs", source: git2::Error::from_str("damaged") };
-    )
+        Limit(Excess { kind: LimitKind::Refs, limit: 1, seen: 2 });
+    );
+    others.into_iter().chain(excesses).collect()
 }
 
 fn of_a_run() -> Vec<String> {
@@ -160,6 +169,9 @@ fn of_a_run() -> Vec<String> {
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());
         NothingToPush("group/project.git".to_owned());
+        HostDown { host: authority(), since: chrono::DateTime::UNIX_EPOCH, error: "It broke.".to_owned(), wait: LIMIT };
+        HostAway { host: authority(), reason: reason(), wait: LIMIT };
+        HostBusy { host: authority(), reason: reason(), wait: LIMIT };
         UnderWay;
         Superseded;
         Interrupted;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod divergence;
+mod engines;
 mod every_message;
 mod failures;
 mod heads;

@@ -24,8 +24,14 @@ impl AsRef<Path> for Repository {
 impl Repository {
     /// Makes an empty one.
     pub fn create(path: &Path) -> Self {
+        Self::create_as(path, "sha1")
+    }
+
+    /// Makes an empty one whose object ids are `sha1` or `sha256`.
+    pub fn create_as(path: &Path, object_format: &str) -> Self {
         let repository = Self::open(path);
-        run(git().args(["init", "--quiet", "--bare", "--template=", "--initial-branch=main"]).arg(path), "");
+        let format = format!("--object-format={object_format}");
+        run(git().args(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", &format]).arg(path), "");
         repository
     }
 
@@ -141,7 +147,8 @@ impl Repository {
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
     }
 
-    fn import(&self, stream: &str) {
+    /// Feeds `git fast-import`.
+    pub fn import(&self, stream: &str) {
         self.git_with_input(&["fast-import", "--quiet", "--force"], stream);
     }
 

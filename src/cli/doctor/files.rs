@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::super::run::preparation;
+use super::super::run::{engines, preparation};
 use super::super::secret_key;
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::{Config, ProgramPlace};
 
 /// Looks at the repositories folder and at every file that holds a secret.
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![repositories(config), sealing_key(config)];
+    let mut findings = vec![repositories(config), git_program(config), sealing_key(config)];
     let access = &config.redis;
     let sentinels = access.sentinels.as_ref().and_then(|sentinels| sentinels.password_file.as_deref());
     let secrets = [
@@ -37,6 +37,24 @@ fn repositories(config: &Config) -> Finding {
         Err(error) => {
             let cure = "run the doctor as the user as which the worker runs; if it says the same, chown the folder";
             Finding::error(SUBJECT, error.to_string(), "a folder that the worker's user owns and may write", cure)
+        }
+    }
+}
+
+fn git_program(config: &Config) -> Finding {
+    const SUBJECT: &str = "git_program";
+    match engines::program(config) {
+        Ok(Some(program)) => Finding::ok(SUBJECT, format!("git {} can be used", program.version())),
+        Ok(None) if config.mirror.git.program == ProgramPlace::Nowhere => {
+            Finding::info(SUBJECT, "mirror.git.program says to do without; libgit2 does all it can")
+        }
+        Ok(None) => {
+            let seen = "there is none that can be used; libgit2 does all it can";
+            let expected = "git 2.39 or newer, for SHA-256 ids, reftable, pushes as a whole, and for all that is big";
+            Finding::warning(SUBJECT, seen, expected, "install git, or name it in mirror.git.program")
+        }
+        Err(error) => {
+            Finding::error(SUBJECT, error.to_string(), "a git program", "install it, or name it in mirror.git.program")
         }
     }
 }

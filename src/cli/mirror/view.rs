@@ -1,12 +1,15 @@
 //! A mirror as it is shown. The field names are those of GitLab's REST API where it has the field; they are
 //! documented and do not change.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
 use super::super::administration::Administration;
 use super::super::output;
 use crate::mirror::branches::BranchFilter;
+use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
 use crate::mirror::reach::{AuthMethod, EngineChoice, Redirects};
 use crate::mirror::record::{Mirror, OnDivergence, Rules};
@@ -44,6 +47,7 @@ pub(super) struct View {
     pub(super) last_successful_update_at: Option<Time>,
     pub(super) last_changed_at: Option<Time>,
     pub(super) last_refs_changed: Option<u64>,
+    pub(super) last_engine: Option<&'static str>,
     pub(super) last_duration_seconds: Option<f64>,
     pub(super) retry_count: u32,
     pub(super) hard_failed: bool,
@@ -57,6 +61,7 @@ pub(super) struct View {
     pub(super) keep_divergent_refs: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) on_divergence: Option<&'static str>,
+    pub(super) limits: BTreeMap<&'static str, String>,
 }
 
 impl View {
@@ -103,6 +108,7 @@ impl View {
             last_successful_update_at: state.last_successful_update_at.map(Time),
             last_changed_at: state.last_changed_at.map(Time),
             last_refs_changed: state.last_refs_changed,
+            last_engine: state.last_engine.map(EngineName::as_str),
             last_duration_seconds: state.last_duration().map(TimeDelta::as_seconds_f64),
             retry_count: state.retry_count,
             hard_failed: state.is_hard_failed(),
@@ -113,6 +119,7 @@ impl View {
             mirror_overwrites_diverged_branches: overwrites,
             keep_divergent_refs: on_divergence.map(|mode| mode == OnDivergence::Keep),
             on_divergence: on_divergence.map(OnDivergence::as_str),
+            limits: settings.limits.named().map(|(limit, value)| (limit.key(), limit.format(value))).collect(),
         }
     }
 
@@ -166,6 +173,12 @@ impl View {
             None if self.only_protected_branches => format!("protected: {}", self.protected_branches.join(", ")),
             None => "all".to_owned(),
         }
+    }
+
+    /// Its own limits, as they are given with `--limit`.
+    pub(super) fn own_limits(&self) -> String {
+        let own: Vec<String> = self.limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if own.is_empty() { "those of the worker".to_owned() } else { own.join(", ") }
     }
 
     pub(super) fn divergence(&self) -> String {

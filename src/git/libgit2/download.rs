@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks};
+use git2::{AutotagOption, FetchOptions, Odb, Oid, RemoteCallbacks};
 
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
 use super::{Connection, explained};
+use crate::git::by_library::oid;
 use crate::git::quarantine::Quarantine;
-use crate::git::repository::oid;
-use crate::git::{GitError, Progress, Repository, Transfer, Upstream};
+use crate::git::{Excess, GitError, LimitKind, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
 
@@ -17,6 +17,7 @@ use crate::net::Session;
 pub(super) struct Reading<'a, 'remote> {
     repository: &'a Repository,
     session: &'a Session,
+    limits: Limits,
     handle: &'a git2::Repository,
     connection: Connection<'a, 'remote>,
     advertisement: Advertisement,
@@ -26,20 +27,21 @@ impl<'a, 'remote> Reading<'a, 'remote> {
     pub(super) fn new(
         repository: &'a Repository,
         session: &'a Session,
+        limits: &Limits,
         handle: &'a git2::Repository,
         connection: Connection<'a, 'remote>,
     ) -> Result<Self, GitError> {
         let advertisement = advertisement(connection.list().map_err(|error| explained(session, &error))?)?;
-        Ok(Self { repository, session, handle, connection, advertisement })
+        Ok(Self { repository, session, limits: *limits, handle, connection, advertisement })
     }
 
     /// The pack for `missing`, into whatever object database `handle` has now.
     fn receive(&mut self, missing: &BTreeMap<Oid, &RefName>, progress: &Progress) -> Result<(), GitError> {
-        let session = self.session;
+        let (session, most) = (self.session, self.limits.pack_objects);
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(|stats| {
             progress.set(stats.received_objects(), stats.total_objects());
-            session.check().is_ok()
+            session.check().is_ok() && stats.total_objects() as u64 <= most
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);
@@ -60,7 +62,8 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         let apart = Quarantine::odb(&bare, self.repository)?;
         self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
         self.receive(missing, progress)?;
-        self.check(ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))
+        let arrived = quarantine.arrivals()?;
+        self.check(ids, Some(&arrived))?.map_err(|flaw| told(flaw, GitError::BadObjects))
     }
 
     /// Names one by one, or a whole namespace where everything in it is missing: libgit2 compares each advertised ref
@@ -80,13 +83,15 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         specs
     }
 
-    /// Whether everything behind `tips` is there, as far as the repository's refs do not vouch for it already.
-    fn check(&self, tips: &[Oid], all: &git2::Repository) -> Result<Result<(), Flaw>, GitError> {
-        let problem = || GitError::library("read the objects");
+    /// Whether what `arrived` may be kept, and whether everything behind `tips` is there, as far as the repository's refs
+    /// do not vouch for it already.
+    fn check(&self, tips: &[Oid], arrived: Option<&Odb<'_>>) -> Result<Result<(), Flaw>, GitError> {
         let reached = self.repository.read_refs(&["refs/"])?;
         let reached = reached.into_values().map(oid).collect::<Result<HashSet<_>, _>>()?;
-        let (odb, kept) = (all.odb().map_err(problem())?, self.repository.handle.odb().map_err(problem())?);
-        Ok(Connectivity::new(all, &odb, &kept, self.session).check(tips, &reached))
+        let odb = self.handle.odb().map_err(GitError::library("read the objects"))?;
+        let mut connectivity = Connectivity::new(self.handle, &odb, self.session);
+        let arrivals = arrived.map_or(Ok(()), |arrived| connectivity.arrivals(arrived));
+        Ok(arrivals.and_then(|()| connectivity.check(tips, &reached)))
     }
 }
 
@@ -105,7 +110,7 @@ impl Upstream for Reading<'_, '_> {
         tips.retain(|id, _| !odb.exists(*id));
         if tips.is_empty() {
             // There already, though perhaps only because a run that died had got that far.
-            return match self.check(&ids, self.handle)? {
+            return match self.check(&ids, None)? {
                 Ok(()) => Ok(Transfer::default()),
                 Err(flaw) => Err(told(flaw, GitError::Corrupt)),
             };
@@ -116,6 +121,12 @@ impl Upstream for Reading<'_, '_> {
         // Whatever else this story wants begins where this download began.
         self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
         received?;
+        // With the objects that a thin pack was completed with, which did not come over the network.
+        Excess::check(
+            LimitKind::Growth,
+            self.limits.growth,
+            quarantine.size().map_err(GitError::io("look at the received objects"))?,
+        )?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }

@@ -3,7 +3,7 @@
 use git2::RemoteHead;
 
 use crate::git::GitError;
-use crate::git::repository::object_id;
+use crate::git::by_library::object_id;
 use crate::mirror::refs::{Advertisement, RefName};
 
 /// Takes over a list of refs. Peeled entries and names that git does not accept are left out.

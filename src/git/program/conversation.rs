@@ -42,6 +42,11 @@ impl<'a> Conversation<'a> {
         self.gate.url()
     }
 
+    /// What lists the far side for those who write: arguments and input.
+    pub(super) fn listing_for_push(&self) -> (&'static [&'static str], &'static str) {
+        self.gate.listing_for_push()
+    }
+
     /// A call that works in `quarantine`, sees the repository's objects, and may go through the gate.
     pub(super) fn errand<'q>(
         &'q self,
@@ -51,7 +56,7 @@ impl<'a> Conversation<'a> {
     ) -> Result<Errand<'q>, GitError> {
         settings.add("remote", FAR, "url", &self.url());
         let errand = Errand::new(self.program, quarantine.path(), arguments);
-        let errand = self.gate.show(errand, &mut settings);
+        let errand = self.gate.show(errand, &mut settings, &self.program.ourselves)?;
         let file = settings.into_file().map_err(GitError::io("write the settings for git"))?;
         Ok(errand
             .variable("GIT_CONFIG_GLOBAL", format!("/proc/self/fd/{SETTINGS}"))

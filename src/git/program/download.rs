@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
 
 use super::conversation::{Conversation, FAR};
 use super::settings::Settings;
@@ -26,11 +25,11 @@ impl<'a> Reading<'a> {
         let quarantine = Quarantine::open(conversation.repository)?;
         let errand = conversation.errand(&quarantine, &["ls-remote", "--symref", FAR], Settings::default())?;
         let errand = errand.longest_answer(conversation.session.allowance().listing);
-        let report = errand.run(&mut Attending { conversation: &conversation, receiving: None })?;
+        let report = errand.run(&mut Attending::to(&conversation))?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
-        let advertisement = listing::advertisement(&report.answer)?;
+        let advertisement = listing::advertisement(&report.answer, conversation.limits)?;
         Ok(Self { conversation, advertisement })
     }
 }
@@ -92,13 +91,20 @@ fn lend_refs(conversation: &Conversation<'_>, quarantine: &Quarantine) -> Result
         let _ = writeln!(text, "{id} refs/kept/{number:010}");
         text
     });
-    fs::write(quarantine.path().join("packed-refs"), text).map_err(GitError::io("make a quarantine for new objects"))
+    quarantine.lend_refs(&text)
 }
 
 /// What we do while git works.
-struct Attending<'a, 'b> {
+pub(super) struct Attending<'a, 'b> {
     conversation: &'a Conversation<'b>,
     receiving: Option<Receiving<'a>>,
+}
+
+impl<'a, 'b> Attending<'a, 'b> {
+    /// To a call that receives no objects.
+    pub(super) fn to(conversation: &'a Conversation<'b>) -> Self {
+        Self { conversation, receiving: None }
+    }
 }
 
 struct Receiving<'a> {

@@ -1,11 +1,11 @@
 //! What the far side says it holds, read from git's own list.
 
-use crate::git::GitError;
+use crate::git::{GitError, Limits};
 use crate::mirror::refs::{Advertisement, RefName};
 
 /// Takes over what `git ls-remote --symref` or a remote helper's `list` printed. Peeled entries and names that git does
 /// not accept are left out, and so is what is not text: it is no name that git would accept from us.
-pub(super) fn advertisement(listed: &[u8]) -> Result<Advertisement, GitError> {
+pub(super) fn advertisement(listed: &[u8], _limits: &Limits) -> Result<Advertisement, GitError> {
     let mut found = Advertisement::default();
     for line in listed.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok()) {
         if let Some(target) = line.strip_prefix("ref: ").and_then(|rest| rest.strip_suffix("\tHEAD")) {

@@ -13,6 +13,8 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod report;
+mod send;
 mod settings;
 mod words;
 
@@ -20,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-pub(in crate::git) use errand::{Company, Errand, Report};
+pub(in crate::git) use errand::{Company, Errand};
 pub use limits::ChildLimits;
 
 use super::{Engine, FarSide, GitError, Limits, Repository, Upstream};
@@ -108,7 +110,9 @@ impl Engine for GitProgram {
         limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
-        todo!()
+        let conversation = Conversation::open(self, repository, session, limits, Service::ReceivePack)?;
+        story(&mut send::Writing::begin(conversation)?);
+        Ok(())
     }
 }
 

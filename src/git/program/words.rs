@@ -1,11 +1,17 @@
 //! What git says on its standard error, and what it means for the mirror's owner.
 
-use super::{Conversation, Report};
+use std::collections::BTreeSet;
+
+use super::Conversation;
+use super::errand::Report;
 use crate::git::GitError;
 use crate::git::quarantine::Quarantine;
 
 /// What git prints before a line of the far side's.
 const FROM_FAR: &str = "remote: ";
+
+/// Hooks like to talk; more than this nobody reads.
+const LONGEST_REMOTE_TEXT: usize = 8 * 1024;
 
 /// Words that stand in complaints about objects that were received.
 const ABOUT_OBJECTS: &[&str] = &[
@@ -62,6 +68,26 @@ fn reason(words: &str) -> String {
         .collect::<String>()
         .trim_end_matches('.')
         .to_owned()
+}
+
+/// The refs that git was told to delete there, and did not find.
+pub(super) fn deleted_already(words: &str) -> BTreeSet<String> {
+    let complaints = words.lines().filter_map(|line| line.strip_prefix("error: unable to delete '"));
+    complaints.filter_map(|line| Some(line.strip_suffix("': remote ref does not exist")?.to_owned())).collect()
+}
+
+/// Whether the far side cannot push all or none.
+pub(super) fn has_no_atomic(words: &str) -> bool {
+    words.contains("does not support --atomic push")
+}
+
+/// Adds what was said later, as far as somebody would still read it.
+pub(super) fn add(text: &mut String, more: &str) {
+    if !text.is_empty() && !more.is_empty() {
+        text.push('\n');
+    }
+    let room = LONGEST_REMOTE_TEXT.saturating_sub(text.len());
+    text.extend(more.char_indices().take_while(|(at, _)| *at < room).map(|(_, character)| character));
 }
 
 /// What the far side said, without what git itself did.

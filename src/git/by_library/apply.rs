@@ -1,39 +1,31 @@
 //! Moving refs: one compare-and-swap each, so that a loser costs only itself.
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ErrorCode, Oid};
 
-use super::repository::oid;
-use super::{GitError, Repository};
-use crate::mirror::refs::{RefChange, RefName, RefOutcome};
+use super::{ByLibrary, oid};
+use crate::git::GitError;
+use crate::git::face::{
+    check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
+};
+use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 
 /// For reflogs, in repositories that keep them.
 const REFLOG_MESSAGE: &str = "mirror";
 
-impl Repository {
-    /// Makes each change whose ref still is where the change says, deletions first so that `x` can make room for
-    /// `x/y`. The outcomes come in the order of `changes`.
-    ///
-    /// # Errors
-    /// [`GitError`] when the repository could not be read or written at all.
-    pub fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
-        if changes.len() > 1 && changes.iter().all(|change| change.old.is_none()) && self.has_no_refs()? {
-            return self.pack_first_refs(changes);
-        }
-        Ok(self.swap_each(changes))
-    }
-
+impl ByLibrary {
+    /// One by one, each by compare-and-swap.
     pub(super) fn swap_each(&self, changes: &[RefChange]) -> Vec<RefOutcome> {
         let mut results = vec![Ok(()); changes.len()];
-        let (deletions, others): (Vec<_>, Vec<_>) = (0..changes.len()).partition(|&at| changes[at].new.is_none());
+        let (deletions, others) = deletions_first(changes);
         for at in deletions.into_iter().chain(others) {
             results[at] = self.swap(&changes[at]);
         }
-        changes.iter().cloned().zip(results).map(|(change, result)| RefOutcome { change, result }).collect()
+        outcomes(changes, results)
     }
 
     fn swap(&self, change: &RefChange) -> Result<(), String> {
         if let Some(new) = change.new {
-            self.may_point(&change.name, plain(oid(new))?)?;
+            self.may_point(&change.name, new)?;
         }
         match (change.old, change.new) {
             (None, Some(new)) => self.create(change, plain(oid(new))?),
@@ -44,22 +36,17 @@ impl Repository {
     }
 
     /// Whether git would let this ref have this value.
-    pub(super) fn may_point(&self, name: &RefName, new: Oid) -> Result<(), String> {
-        if !name.as_str().starts_with("refs/") || !git2::Reference::is_valid_name(name.as_str()) {
-            return Err("git does not accept this name".to_owned());
-        }
+    pub(super) fn may_point(&self, name: &RefName, new: ObjectId) -> Result<(), String> {
+        check_name(name)?;
         let odb = self.handle.odb().map_err(words)?;
-        let (_, kind) = odb.read_header(new).map_err(|_| format!("object {new} is missing"))?;
-        if name.as_branch().is_some() && kind != ObjectType::Commit {
-            return Err(format!("a branch must point at a commit, and {new} is a {kind}"));
-        }
-        Ok(())
+        let found = odb.read_header(plain(oid(new))?).ok();
+        check_kind(name, new, found.map(|(_, kind)| kind.str()))
     }
 
     fn create(&self, change: &RefChange, new: Oid) -> Result<(), String> {
         match self.handle.reference(change.name.as_str(), new, false, REFLOG_MESSAGE) {
             Ok(_) => Ok(()),
-            Err(error) if error.code() == ErrorCode::Exists => Err("it was created by someone else meanwhile".into()),
+            Err(error) if error.code() == ErrorCode::Exists => Err(meanwhile("created")),
             Err(error) => Err(self.hierarchy_conflict(&change.name).unwrap_or_else(|| words(error))),
         }
     }
@@ -74,7 +61,7 @@ impl Repository {
     fn delete(&self, change: &RefChange, old: Oid) -> Result<(), String> {
         let mut reference = self.handle.find_reference(change.name.as_str()).map_err(moved)?;
         if reference.target() != Some(old) {
-            return Err("it was changed by someone else meanwhile".to_owned());
+            return Err(meanwhile("changed"));
         }
         reference.delete().map_err(moved)
     }
@@ -90,22 +77,11 @@ impl Repository {
     }
 }
 
-/// The names that would have to be folders for `name` to be a ref, below the namespace.
-pub(super) fn parents(name: &str) -> impl Iterator<Item = &str> {
-    name.match_indices('/').map(|(at, _)| &name[..at]).filter(|parent| parent.matches('/').count() >= 2)
-}
-
-/// GitLab's words.
-pub(super) fn conflict_text(name: &RefName) -> String {
-    let (kind, of) = if name.as_tag().is_some() { ("Tag", "tag") } else { ("Branch", "branch") };
-    format!("{kind} name conflicts with existing {of} hierarchy")
-}
-
 fn moved(error: git2::Error) -> String {
     match error.code() {
-        ErrorCode::Modified => "it was changed by someone else meanwhile".to_owned(),
-        ErrorCode::NotFound => "it was deleted by someone else meanwhile".to_owned(),
-        ErrorCode::Locked => "it is locked by another git process".to_owned(),
+        ErrorCode::Modified => meanwhile("changed"),
+        ErrorCode::NotFound => meanwhile("deleted"),
+        ErrorCode::Locked => locked_text(),
         _ => words(error),
     }
 }

@@ -8,20 +8,20 @@ use std::path::Path;
 
 use git2::{ObjectType, Oid};
 
-use super::apply::{conflict_text, parents};
-use super::repository::oid;
-use super::{GitError, Repository};
+use super::{ByLibrary, oid};
+use crate::git::GitError;
+use crate::git::face::{Face as _, conflict_text, outcomes, parents};
 use crate::mirror::refs::{RefChange, RefOutcome};
 
 /// What `git pack-refs` writes: sorted, and every annotated tag followed by what it points at.
 const HEADER: &str = "# pack-refs with: peeled fully-peeled sorted \n";
 
-impl Repository {
+impl ByLibrary {
     /// Creates all refs of `changes` in a repository that has none.
     pub(super) fn pack_first_refs(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
-        let path = self.path().join("packed-refs");
+        let path = self.handle.path().join("packed-refs");
         // Somebody else at the packed refs: then one by one, which needs no such lock.
-        let Some(lock) = PackedRefsLock::take(self.path())? else { return Ok(self.swap_each(changes)) };
+        let Some(lock) = PackedRefsLock::take(self.handle.path())? else { return Ok(self.swap_each(changes)) };
         if !self.has_no_refs()? {
             drop(lock);
             return Ok(self.swap_each(changes));
@@ -40,8 +40,8 @@ impl Repository {
         for at in by_name {
             let RefChange { name, new, .. } = &changes[at];
             let Some(new) = new else { continue };
-            results[at] = oid(*new).map_err(|error| error.to_string()).and_then(|new| {
-                self.may_point(name, new)?;
+            results[at] = self.may_point(name, *new).and_then(|()| {
+                let new = oid(*new).map_err(|error| error.to_string())?;
                 if parents(name.as_str()).any(|parent| accepted.contains_key(parent)) {
                     return Err(conflict_text(name));
                 }
@@ -49,8 +49,7 @@ impl Repository {
                 Ok(())
             });
         }
-        let outcomes = changes.iter().cloned().zip(results);
-        (outcomes.map(|(change, result)| RefOutcome { change, result }).collect(), accepted)
+        (outcomes(changes, results), accepted)
     }
 
     fn text(&self, refs: &BTreeMap<String, Oid>) -> Result<String, GitError> {
