@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy};
 use secrecy::ExposeSecret;
@@ -131,9 +132,9 @@ impl Difference<'_> {
             certificate.map(|(certificate, _)| certificate.as_bytes()),
             certificate.map(|(_, key)| key.expose_secret().as_bytes()),
             via.map(|via| via.url.as_str().as_bytes()),
-            via.and_then(|via| via.login.as_ref()).map(|login| login.as_bytes()),
+            via.and_then(|via| via.login.as_ref()).map(HeaderValue::as_bytes),
             via.filter(|via| via.trusted).map(|_| b"trusted".as_slice()),
-            port.as_ref().map(|port| port.as_slice()),
+            port.as_ref().map(<[u8; 2]>::as_slice),
         ];
         if parts.iter().all(Option::is_none) {
             return None;
