@@ -72,7 +72,7 @@ impl Upstream for Reading<'_> {
         });
         let errand = conversation.errand(&quarantine, &arguments, settings)?;
         let errand = errand.input(wants.into_bytes()).largest_file(conversation.limits.growth);
-        let receiving = Receiving { quarantine: &quarantine, progress, line: Vec::new() };
+        let receiving = Receiving { progress, line: Vec::new() };
         let report = errand.run(&mut Attending { conversation, receiving: Some(receiving) })?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
@@ -108,7 +108,6 @@ impl<'a, 'b> Attending<'a, 'b> {
 }
 
 struct Receiving<'a> {
-    quarantine: &'a Quarantine,
     progress: &'a Progress,
     /// The line that it is just writing.
     line: Vec<u8>,

@@ -133,7 +133,7 @@ impl<'a> Errand<'a> {
     pub(in crate::git) fn run(mut self, company: &mut dyn Company) -> Result<Report, GitError> {
         let mut command = self.command();
         let mapped = command.fd_mappings(std::mem::take(&mut self.handed_over));
-        let started = mapped.map_err(io::Error::other).and_then(|command| command.spawn());
+        let started = mapped.map_err(io::Error::other).and_then(Command::spawn);
         // Ours of what was handed over is closed with it, so that its end is seen at the other side.
         drop(command);
         let group = started.and_then(Group::of).map_err(GitError::io("start git"))?;
