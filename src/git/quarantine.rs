@@ -59,6 +59,16 @@ impl Quarantine {
         Ok(odb)
     }
 
+    /// Bytes of what has been received so far.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        let mut size = 0;
+        for entry in fs::read_dir(self.path().join("objects/pack"))? {
+            // Git renames and removes while we look.
+            size += entry?.metadata().map_or(0, |file| file.len());
+        }
+        Ok(size)
+    }
+
     /// Moves what was received into `repository`. Packs go before their indexes: an index without its pack would be a
     /// promise that nobody keeps.
     pub(super) fn keep(self, repository: &Repository) -> Result<(), GitError> {
