@@ -149,7 +149,7 @@ impl<'a> Errand<'a> {
         let _place = self.program.places.take(company)?;
         let mut command = self.command();
         let mapped = command.fd_mappings(std::mem::take(&mut self.handed_over));
-        let started = mapped.map_err(io::Error::other).and_then(|command| command.spawn());
+        let started = mapped.map_err(io::Error::other).and_then(Command::spawn);
         // Ours of what was handed over is closed with it, so that its end is seen at the other side.
         drop(command);
         let group = started.and_then(Group::of).map_err(GitError::io("start git"))?;
