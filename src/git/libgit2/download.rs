@@ -9,7 +9,7 @@ use super::listing::advertisement;
 use super::{Connection, explained};
 use crate::git::by_library::oid;
 use crate::git::quarantine::Quarantine;
-use crate::git::{GitError, Limits, Progress, Repository, Transfer, Upstream};
+use crate::git::{Excess, GitError, LimitKind, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
 
@@ -37,11 +37,11 @@ impl<'a, 'remote> Reading<'a, 'remote> {
 
     /// The pack for `missing`, into whatever object database `handle` has now.
     fn receive(&mut self, missing: &BTreeMap<Oid, &RefName>, progress: &Progress) -> Result<(), GitError> {
-        let (session, most) = (self.session, self.limits.pack_objects);
+        let session = self.session;
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(|stats| {
             progress.set(stats.received_objects(), stats.total_objects());
-            session.check().is_ok() && stats.total_objects() as u64 <= most
+            session.check().is_ok()
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);
@@ -121,6 +121,12 @@ impl Upstream for Reading<'_, '_> {
         // Whatever else this story wants begins where this download began.
         self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
         received?;
+        // With the objects that a thin pack was completed with, which did not come over the network.
+        Excess::check(
+            LimitKind::Growth,
+            self.limits.growth,
+            quarantine.size().map_err(GitError::io("look at the received objects"))?,
+        )?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }
