@@ -1,7 +1,7 @@
 //! Far sides written to do harm: none may take time, memory or objects beyond the limits, and none may keep the worker
 //! or another mirror from its work.
 //!
-//! Most cases wait for a limit to pass, so all run at the same time, however few processors there are.
+//! Many cases wait for a limit to pass, so more run at a time than there are processors.
 
 #![cfg(test)]
 
@@ -35,6 +35,9 @@ use case::Case;
 use engine::Engine;
 use world::World;
 
+/// More would wait for processors, and not for limits.
+const AT_ONCE: usize = 24;
+
 fn main() {
     let mut trials = Vec::new();
     for engine in Engine::ALL {
@@ -60,6 +63,6 @@ fn main() {
         }
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(trials.len());
+    arguments.test_threads.get_or_insert(AT_ONCE);
     libtest_mimic::run(&arguments, trials).exit();
 }
