@@ -103,6 +103,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let program = engines::program(&config)?;
     let repositories = preparation::repositories(&config)?.with_program(program.clone());
     let keys = secret_key::sealing_keys(&config)?;
+    let door = door::open(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redises = tokio::select! {
@@ -127,7 +128,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         redis: redis.clone(),
         slots: Slots::new(redis.clone()),
         repositories,
-        door: door::open(&config)?,
+        door,
         engines: engines::engines(&config, program.as_ref()),
         limits: config.mirror.limits.clone(),
         hosts: Hosts::new(redis.clone(), config.mirror.hosts),

@@ -377,6 +377,13 @@ fn innermost(error: &dyn StdError) -> String {
 const TUNNEL: &str = "tunnel error: ";
 const TUNNEL_LOGIN: &str = "tunnel error: proxy authorization required";
 
+impl NetError {
+    /// Why a TLS handshake failed that was made for its own sake.
+    pub(super) fn of_handshake(error: &io::Error, authority: String) -> Self {
+        known(error, &authority).unwrap_or_else(|| Self::Broken { authority, reason: error.to_string() })
+    }
+}
+
 /// The error that this link of a chain stands for, if it says enough.
 fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {
     if let Some(ours) = link.downcast_ref::<NetError>() {

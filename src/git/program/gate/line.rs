@@ -47,7 +47,7 @@ impl LineGate {
 
 /// What a child calls as its `ssh`: ourselves, with the line in the place of standard input and that behind it.
 pub(super) fn command(ourselves: &Path) -> OsString {
-    let mut command = b"'".to_vec();
+    let mut command = b"exec '".to_vec();
     for &byte in ourselves.as_os_str().as_bytes() {
         match byte {
             b'\'' => command.extend(*b"'\\''"),
