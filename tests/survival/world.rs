@@ -53,7 +53,9 @@ impl World {
             // Nobody is to give up because a gate is closed for long.
             .mirror("stall_timeout", "10m")
             // One request for the list of refs is one run, and a run is in this process alone.
-            .mirror("git", "{ engine: libgit2 }");
+            .mirror("git", "{ engine: libgit2 }")
+            // All at one host, and all at once.
+            .mirror("hosts", "{ concurrency: unlimited }");
         let store = Store::open(&redis, &installation);
         let world = Self { redis, git, upstream, gate, installation, store, mirrors };
         world.numbers().for_each(|number| world.add_mirror(number));
