@@ -58,11 +58,13 @@ enum Command {
     /// Take jobs, mirror, and schedule due mirrors, until stopped by TERM or INT; TSTP takes no new jobs
     Run(run::RunArgs),
     /// Administer the mirrors
-    Mirror(mirror::MirrorArgs),
+    Mirror(Box<mirror::MirrorArgs>),
     /// See, and decide, which SSH servers are trusted
     HostKeys(host_keys::HostKeysArgs),
     /// The keys with which mirrors log in over SSH
     Key(key::KeyArgs),
+    /// Look after the keys under which the mirrors' secrets are kept
+    Secrets(secrets::SecretsArgs),
     /// Push a job of any class
     Enqueue(enqueue::EnqueueArgs),
     /// Look at everything that a worker depends on, and say what is wrong and what would help; changes nothing
@@ -73,10 +75,9 @@ enum Command {
     Status(status::StatusArgs),
     /// Take no jobs and schedule nothing, on all nodes, until `resume`; jobs in hand go on
     Pause(pause::PauseArgs),
-    /// Look after the keys under which the mirrors' secrets are kept
-    Secrets(secrets::SecretsArgs),
     /// End a pause
     Resume(pause::ResumeArgs),
+    /// What a worker starts itself by
     #[command(hide = true)]
     Internal(internal::InternalArgs),
 }
@@ -118,7 +119,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
-        Some(Command::Mirror(args)) => mirror::run(args),
+        Some(Command::Mirror(args)) => mirror::run(*args),
         Some(Command::HostKeys(args)) => host_keys::run(args),
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),

@@ -49,6 +49,16 @@ impl Quarantine {
         Ok(odb)
     }
 
+    /// What was received, alone, for libgit2.
+    pub(super) fn arrivals(&self) -> Result<Odb<'static>, GitError> {
+        let problem = || GitError::library("look into the quarantine");
+        let odb = Odb::new().map_err(problem())?;
+        let objects = self.path().join("objects");
+        let objects = objects.to_str().ok_or_else(|| GitError::Corrupt("its path is not UTF-8".to_owned()))?;
+        odb.add_disk_alternate(objects).map_err(problem())?;
+        Ok(odb)
+    }
+
     /// Bytes of what has been received so far.
     pub(super) fn size(&self) -> io::Result<u64> {
         let mut size = 0;

@@ -7,6 +7,9 @@ use crate::mirror::refs::{RefName, RefOutcome};
 
 /// Refs named in a message; more would only hide the others.
 const NAMED: usize = 100;
+/// Characters of a name and of a reason: one that the far side made up must not hide the others either.
+const LONGEST_NAME: usize = 250;
+const LONGEST_REASON: usize = 500;
 
 /// The refs that a run did not bring to where they should be; all others are there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +50,7 @@ impl fmt::Display for Shortfall {
         }
         if !self.diverged.is_empty() {
             paragraphs.push("Some refs have diverged and have not been updated on the remote:".to_owned());
-            paragraphs.push(limited(self.diverged.iter().map(ToString::to_string)).join("\n"));
+            paragraphs.push(limited(self.diverged.iter().map(|name| cut(name.as_str(), LONGEST_NAME))).join("\n"));
         }
         if self.held_back {
             paragraphs.push("Because of them, nothing else was sent either.".to_owned());
@@ -71,7 +74,14 @@ fn refusal(outcome: &RefOutcome) -> Option<String> {
         (_, None) => "delete",
         _ => "update",
     };
-    Some(format!("Failed to {deed} {kind} '{name}': {reason}."))
+    Some(format!("Failed to {deed} {kind} '{}': {}.", cut(name, LONGEST_NAME), cut(reason, LONGEST_REASON)))
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn limited(lines: impl Iterator<Item = String>) -> Vec<String> {

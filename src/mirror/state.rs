@@ -181,8 +181,13 @@ impl RunState {
         Self { next_execution_at: (direction == Direction::Pull).then_some(now), ..Self::default() }
     }
 
-    /// Forgives what happened under other settings, and makes a pull mirror due. When it ran stays known.
+    /// Forgives what happened under other settings, and makes a pull mirror due. When it ran stays known. Of a run
+    /// that is under way, the result is forgotten when it ends.
     pub fn begin_anew(&mut self, direction: Direction, now: DateTime<Utc>) {
+        if self.status == Status::Started {
+            self.outdated = true;
+            return;
+        }
         let fresh = Self::new(direction, now);
         self.status = fresh.status;
         self.retry_count = fresh.retry_count;

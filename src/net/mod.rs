@@ -24,6 +24,7 @@ mod mask;
 mod resolver;
 mod service;
 mod session;
+mod spelling;
 pub mod ssh;
 mod url;
 
@@ -39,7 +40,6 @@ pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
     check_authorities, check_headers, check_proxy,
 };
-pub use mask::mask;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};

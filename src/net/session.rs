@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Allowance, Door, NetError, RemoteUrl, mask};
+use super::mask::Masker;
+use super::{Access, Allowance, Door, NetError, RemoteUrl};
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -22,6 +23,8 @@ struct Inner {
     door: Door,
     url: RemoteUrl,
     access: Access,
+    /// Made when it is needed first: most runs have nothing to mask.
+    masker: OnceLock<Masker>,
     allowance: Allowance,
     cancel: CancellationToken,
     opened: Instant,
@@ -55,6 +58,7 @@ impl Session {
             door,
             url,
             access,
+            masker: OnceLock::new(),
             allowance,
             cancel,
             opened: Instant::now(),
@@ -98,7 +102,7 @@ impl Session {
 
     /// `text` without this session's secrets.
     pub fn mask(&self, text: &str) -> String {
-        mask(text, self.0.access.credentials.as_ref())
+        self.0.masker.get_or_init(|| Masker::new(&self.0.access)).mask(text)
     }
 
     pub(super) fn door(&self) -> &Door {

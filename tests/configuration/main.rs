@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,7 +17,9 @@ struct Folder(tempfile::TempDir);
 impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("secret.key"), "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\n").unwrap();
+        let key = folder.path().join("secret.key");
+        fs::write(&key, "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\n").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         Self(folder)
     }
 
@@ -91,7 +93,11 @@ const MISTAKES: &[Mistake<'static>] = &[
     ("address without a port", "", "listen: localhost", &[], &[]),
     ("relative folder", "", "repositories: repositories", &[], &[]),
     ("key file that is not there", "", "secret_key_file: /nowhere/secret.key", &[], &[]),
+    ("key file that everybody may read", "", "secret_key_file: /etc/passwd", &[], &[]),
     ("key file with something else in it", "", "secret_key_file: /dev/null", &[], &[]),
+    ("previous key file that is not there", "", "previous_secret_key_files: [/nowhere/old.key]", &[], &[]),
+    ("previous key file with a relative path", "", "previous_secret_key_files: [old.key]", &[], &[]),
+    ("key in the environment that is none", "", "", &[], &[("SIDEMIRROR_SECRET_KEY", "hunter2")]),
     ("a URL where a variable's name belongs", "", "", &[], &[("REDIS_PROVIDER", "redis://:hunter2@h:1")]),
     ("URL that is none", "", "", &[], &[("REDIS_URL", "hunter2")]),
     ("URL that is none in the file", "", "redis: {url: 'redis://:hunter2@h:x'}", &[], &[]),

@@ -75,7 +75,7 @@ fn a_password_is_nowhere_but_sealed() {
     assert_clean("/metrics", &world.worker.get("/metrics").unwrap().body);
 
     let dump = dump(&mut connection);
-    assert!(dump.contains("v1:"), "the sealed login is there");
+    assert!(dump.contains("v2:"), "the sealed login is there");
     assert_clean("Redis", &dump);
     let repositories = world.installation.folder().join("repositories");
     assert_clean("the repositories", &files(&repositories));

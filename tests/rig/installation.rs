@@ -86,8 +86,13 @@ impl Installation {
 
     /// Runs a subcommand to its end; its own `-C` is added.
     pub fn cli(&self, args: &[&str]) -> Output {
+        self.cli_with(&[], args)
+    }
+
+    /// Runs a subcommand to its end with these variables in its environment, too.
+    pub fn cli_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Output {
         let config = self.write_config("cli.yml", "");
-        self.command(args).arg("-C").arg(config).stdin(Stdio::null()).output().unwrap()
+        self.command(args).arg("-C").arg(config).envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs a subcommand that must succeed and returns what it printed.

@@ -88,7 +88,7 @@ impl World {
                 .iter()
                 .map(|(name, id)| RefChange { name: name.clone(), old: there.get(name).copied(), new: Some(*id) })
                 .collect();
-            far.send(&changes)
+            far.send(&changes, false)
         })
     }
 

@@ -1,6 +1,6 @@
 //! What only HTTP knows: tokens, headers, certificates, proxies, redirects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -33,7 +33,7 @@ pub(super) struct HttpArgs {
     /// Read the password for the proxy from this file
     #[arg(long, value_name = "FILE", requires = "proxy_user")]
     proxy_password_file: Option<PathBuf>,
-    /// Trust the certificates in this file (PEM), beside the system's ("": only the system's)
+    /// Trust the certificates in this file (PEM), beside the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Accept the one server certificate with this SHA-256, in hexadecimal, whoever signed it ("": as usual)
@@ -53,6 +53,7 @@ pub(super) struct HttpArgs {
 /// What takes such settings back.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
+#[expect(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "each is a flag of its own")]
 pub(super) struct NoHttpArgs {
     /// Forget the bearer token
     #[arg(long, conflicts_with = "bearer_file")]
@@ -63,6 +64,9 @@ pub(super) struct NoHttpArgs {
     /// Log in at the proxy no more
     #[arg(long, conflicts_with = "proxy_user")]
     no_proxy_login: bool,
+    /// Trust no certificates of the mirror's own any more
+    #[arg(long, conflicts_with = "ca_file")]
+    no_ca: bool,
     /// Forget our certificate and its key
     #[arg(long, conflicts_with = "client_certificate")]
     no_client_certificate: bool,
@@ -101,11 +105,11 @@ const NOT_OURS: [&str; 14] = [
 /// The settings that were given, read and checked.
 #[derive(Debug, Default)]
 pub(super) struct HttpSettings {
-    proxy: Option<Option<String>>,
-    ca: Option<Option<String>>,
-    certificate_fingerprint: Option<Option<String>>,
-    client_certificate: Option<Option<String>>,
-    redirects: Option<Option<Redirects>>,
+    proxy: Change<String>,
+    ca: Change<String>,
+    certificate_fingerprint: Change<String>,
+    client_certificate: Change<String>,
+    redirects: Change<Redirects>,
 }
 
 impl HttpArgs {
@@ -128,22 +132,26 @@ impl HttpArgs {
             secrets.client_key = Change::Set(client_key(file)?);
         }
         Ok(HttpSettings {
-            proxy: self.proxy.as_deref().map(proxy).transpose()?,
-            ca: self.ca_file.as_ref().map(|file| optional_certificates("--ca-file", file)).transpose()?,
-            certificate_fingerprint: self.certificate_fingerprint.as_deref().map(fingerprint).transpose()?,
-            client_certificate: self
-                .client_certificate
-                .as_ref()
-                .map(|file| certificates("--client-certificate", file).map(Some))
-                .transpose()?,
-            redirects: self.redirects.map(|redirects| match redirects {
-                RedirectsArg::Default => None,
-                RedirectsArg::Refuse => Some(Redirects::Refuse),
-                RedirectsArg::SameOrigin => Some(Redirects::SameOrigin),
-                RedirectsArg::Follow => Some(Redirects::Follow),
-            }),
+            proxy: given(self.proxy.as_deref(), proxy)?,
+            ca: given(self.ca_file.as_ref(), |file| certificates("--ca-file", file))?,
+            certificate_fingerprint: given(self.certificate_fingerprint.as_deref(), fingerprint)?,
+            client_certificate: given(self.client_certificate.as_ref(), |file| {
+                certificates("--client-certificate", file)
+            })?,
+            redirects: match self.redirects {
+                None => Change::Keep,
+                Some(RedirectsArg::Default) => Change::Clear,
+                Some(RedirectsArg::Refuse) => Change::Set(Redirects::Refuse),
+                Some(RedirectsArg::SameOrigin) => Change::Set(Redirects::SameOrigin),
+                Some(RedirectsArg::Follow) => Change::Set(Redirects::Follow),
+            },
         })
     }
+}
+
+/// What a flag, if it was given, makes of its setting.
+fn given<F, T>(flag: Option<F>, read: impl FnOnce(F) -> anyhow::Result<Change<T>>) -> anyhow::Result<Change<T>> {
+    flag.map_or(Ok(Change::Keep), read)
 }
 
 impl NoHttpArgs {
@@ -158,9 +166,12 @@ impl NoHttpArgs {
         if self.no_proxy_login {
             secrets.proxy_login = Change::Clear;
         }
+        if self.no_ca {
+            settings.ca = Change::Clear;
+        }
         if self.no_client_certificate {
             secrets.client_key = Change::Clear;
-            settings.client_certificate = Some(None);
+            settings.client_certificate = Change::Clear;
         }
         Ok(())
     }
@@ -169,16 +180,18 @@ impl NoHttpArgs {
 impl HttpSettings {
     /// Puts what was given over a mirror's settings.
     pub(super) fn apply(&self, reach: &mut Reach) {
-        fn put<T: Clone>(given: Option<&T>, setting: &mut T) {
-            if let Some(given) = given {
-                setting.clone_from(given);
+        fn put<T: Clone>(given: &Change<T>, setting: &mut Option<T>) {
+            match given {
+                Change::Keep => {}
+                Change::Clear => *setting = None,
+                Change::Set(value) => *setting = Some(value.clone()),
             }
         }
-        put(self.proxy.as_ref(), &mut reach.proxy);
-        put(self.ca.as_ref(), &mut reach.ca);
-        put(self.certificate_fingerprint.as_ref(), &mut reach.certificate_fingerprint);
-        put(self.client_certificate.as_ref(), &mut reach.client_certificate);
-        put(self.redirects.as_ref(), &mut reach.redirects);
+        put(&self.proxy, &mut reach.proxy);
+        put(&self.ca, &mut reach.ca);
+        put(&self.certificate_fingerprint, &mut reach.certificate_fingerprint);
+        put(&self.client_certificate, &mut reach.client_certificate);
+        put(&self.redirects, &mut reach.redirects);
     }
 }
 
@@ -191,14 +204,14 @@ fn header_name(flag: &str, name: &str) -> anyhow::Result<String> {
     Ok(name.as_str().to_owned())
 }
 
-/// A proxy as it is stored; nothing where the configuration decides.
-fn proxy(text: &str) -> anyhow::Result<Option<String>> {
-    const EXPECTED: &str = "--proxy: expected http://HOST:PORT, https://HOST:PORT, none, or \"\"";
+/// A proxy as it is stored.
+fn proxy(text: &str) -> anyhow::Result<Change<String>> {
+    const EXPECTED: &str = "--proxy: expected http://HOST:PORT, none, or \"\"";
     if text.is_empty() {
-        return Ok(None);
+        return Ok(Change::Clear);
     }
     if text == "none" {
-        return Ok(Some(text.to_owned()));
+        return Ok(Change::Set(text.to_owned()));
     }
     let url = Url::parse(text).map_err(|_| anyhow!(EXPECTED))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -206,29 +219,25 @@ fn proxy(text: &str) -> anyhow::Result<Option<String>> {
             "--proxy: leave user and password out of the URL, where they would be seen; give --proxy-user and --proxy-password-file"
         );
     }
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.path() != "/" || url.query().is_some() {
+    if url.scheme() != "http" || url.host().is_none() || url.path() != "/" || url.query().is_some() {
         bail!(EXPECTED);
     }
-    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+    Ok(Change::Set(url.as_str().trim_end_matches('/').to_owned()))
 }
 
-fn fingerprint(text: &str) -> anyhow::Result<Option<String>> {
+fn fingerprint(text: &str) -> anyhow::Result<Change<String>> {
     let digits: String = text.chars().filter(|letter| *letter != ':').collect::<String>().to_lowercase();
     if digits.is_empty() {
-        return Ok(None);
+        return Ok(Change::Clear);
     }
     if digits.len() != 64 || !digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
         bail!("--certificate-fingerprint: expected 64 hexadecimal digits, with or without colons");
     }
-    Ok(Some(digits))
-}
-
-fn optional_certificates(flag: &str, file: &PathBuf) -> anyhow::Result<Option<String>> {
-    if file.as_os_str().is_empty() { Ok(None) } else { certificates(flag, file).map(Some) }
+    Ok(Change::Set(digits))
 }
 
 /// The certificates in a file, and nothing else of it: a key beside them would be stored unsealed.
-fn certificates(flag: &str, file: &PathBuf) -> anyhow::Result<String> {
+fn certificates(flag: &str, file: &Path) -> anyhow::Result<Change<String>> {
     let text = secret_file::text(flag, file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     if !certificates.is_ok_and(|certificates| !certificates.is_empty()) {
@@ -237,10 +246,10 @@ fn certificates(flag: &str, file: &PathBuf) -> anyhow::Result<String> {
     if text.contains("PRIVATE KEY-----") {
         bail!("{flag} {}: holds a private key, too; leave that out", file.display());
     }
-    Ok(text.to_string())
+    Ok(Change::Set(text.to_string()))
 }
 
-fn client_key(file: &PathBuf) -> anyhow::Result<SecretString> {
+fn client_key(file: &Path) -> anyhow::Result<SecretString> {
     let text = SecretString::from(secret_file::text("--client-key-file", file)?.as_str());
     PrivateKeyDer::from_pem_slice(text.expose_secret().as_bytes())
         .map_err(|_| anyhow!("--client-key-file {}: expected an unencrypted private key in PEM", file.display()))?;

@@ -20,7 +20,7 @@ pub(super) struct SshArgs {
     /// Read from this file what opens that key
     #[arg(long, value_name = "FILE", requires = "ssh_key_file")]
     ssh_passphrase_file: Option<PathBuf>,
-    /// What logs in [default: ssh_public_key where a key is given, else password]
+    /// What logs in [default: `ssh_public_key` where a key is given, else password]
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<AuthMethodArg>,
 }

@@ -29,7 +29,7 @@ pub(super) struct GenerateKeyArgs {
 pub(super) fn generate_key(args: &GenerateKeyArgs) -> anyhow::Result<()> {
     let mut raw = Zeroizing::new([0; 32]);
     SysRng.try_fill_bytes(raw.as_mut_slice()).context("the system gave no random bytes")?;
-    let text = Zeroizing::new(BASE64_STANDARD.encode(&*raw) + "\n");
+    let text = Zeroizing::new(BASE64_STANDARD.encode(*raw) + "\n");
     let key = SealingKey::parse(&text)?;
     let problem = || format!("{} cannot be made", args.file.display());
     let mut file =

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use git2::{AutotagOption, FetchOptions, Oid, RemoteCallbacks};
+use git2::{AutotagOption, FetchOptions, Odb, Oid, RemoteCallbacks};
 
 use super::connectivity::{Connectivity, Flaw};
 use super::listing::advertisement;
@@ -62,7 +62,8 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         let apart = Quarantine::odb(&bare, self.repository)?;
         self.handle.set_odb(&apart).map_err(GitError::library("use the quarantine"))?;
         self.receive(missing, progress)?;
-        self.check(ids, self.handle)?.map_err(|flaw| told(flaw, GitError::BadObjects))
+        let arrived = quarantine.arrivals()?;
+        self.check(ids, Some(&arrived))?.map_err(|flaw| told(flaw, GitError::BadObjects))
     }
 
     /// Names one by one, or a whole namespace where everything in it is missing: libgit2 compares each advertised ref
@@ -82,13 +83,15 @@ impl<'a, 'remote> Reading<'a, 'remote> {
         specs
     }
 
-    /// Whether everything behind `tips` is there, as far as the repository's refs do not vouch for it already.
-    fn check(&self, tips: &[Oid], all: &git2::Repository) -> Result<Result<(), Flaw>, GitError> {
-        let problem = || GitError::library("read the objects");
+    /// Whether what `arrived` may be kept, and whether everything behind `tips` is there, as far as the repository's refs
+    /// do not vouch for it already.
+    fn check(&self, tips: &[Oid], arrived: Option<&Odb<'_>>) -> Result<Result<(), Flaw>, GitError> {
         let reached = self.repository.read_refs(&["refs/"])?;
         let reached = reached.into_values().map(oid).collect::<Result<HashSet<_>, _>>()?;
-        let (odb, kept) = (all.odb().map_err(problem())?, self.repository.library()?.odb().map_err(problem())?);
-        Ok(Connectivity::new(all, &odb, &kept, self.session).check(tips, &reached))
+        let odb = self.handle.odb().map_err(GitError::library("read the objects"))?;
+        let mut connectivity = Connectivity::new(self.handle, &odb, self.session);
+        let arrivals = arrived.map_or(Ok(()), |arrived| connectivity.arrivals(arrived));
+        Ok(arrivals.and_then(|()| connectivity.check(tips, &reached)))
     }
 }
 
@@ -107,7 +110,7 @@ impl Upstream for Reading<'_, '_> {
         tips.retain(|id, _| !odb.exists(*id));
         if tips.is_empty() {
             // There already, though perhaps only because a run that died had got that far.
-            return match self.check(&ids, self.handle)? {
+            return match self.check(&ids, None)? {
                 Ok(()) => Ok(Transfer::default()),
                 Err(flaw) => Err(told(flaw, GitError::Corrupt)),
             };

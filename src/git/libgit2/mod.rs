@@ -2,6 +2,7 @@
 
 mod connectivity;
 mod download;
+mod form;
 mod listing;
 mod send;
 mod stateful;

@@ -46,21 +46,24 @@ pub(super) async fn recorded(redis: &Redis) -> Result<Option<String>, RedisError
 pub async fn check(redis: &Redis, keys: &SealingKeys) -> Result<(), KeyRefused> {
     let in_use = match recorded(redis).await? {
         Some(in_use) => in_use,
-        None => {
-            // Versions that recorded nothing may have sealed something.
-            let sealed = Vault::new(redis.clone(), keys.clone()).count().await?;
-            let opens = |id: &String| keys.ids().any(|ours| ours == id);
-            if let Some(other) = sealed.keys().next().filter(|_| !sealed.keys().any(opens)) {
-                return Err(KeyRefused::Other { in_use: other.clone(), ours: keys.current_id().to_owned() });
-            }
-            redis.query::<()>(Cmd::set(RECORD, keys.current_id()).arg("NX")).await?;
-            recorded(redis).await?.unwrap_or_default()
-        }
+        None => first(redis, keys).await?,
     };
     if keys.ids().any(|ours| ours == in_use) {
         return Ok(());
     }
     Err(KeyRefused::Other { in_use, ours: keys.current_id().to_owned() })
+}
+
+/// Records the current key as the one in use, if nobody else does that at the same time, and tells which one it is now.
+async fn first(redis: &Redis, keys: &SealingKeys) -> Result<String, KeyRefused> {
+    // Versions that recorded nothing may have sealed something.
+    let sealed = Vault::new(redis.clone(), keys.clone()).count().await?;
+    let opens = |id: &String| keys.ids().any(|ours| ours == id);
+    if let Some(other) = sealed.keys().next().filter(|_| !sealed.keys().any(opens)) {
+        return Ok(other.clone());
+    }
+    redis.query::<()>(Cmd::set(RECORD, keys.current_id()).arg("NX")).await?;
+    Ok(recorded(redis).await?.unwrap_or_default())
 }
 
 /// Records the current key as the one in use, in the place of an earlier one of these keys. To be called before anything

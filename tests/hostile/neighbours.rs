@@ -1,0 +1,76 @@
+//! Honest mirrors beside the hostile ones, on the same worker.
+
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::case::Direction;
+use crate::world::World;
+
+/// The longest that an honest run of some objects may take on a busy machine, from its job's push to its end.
+const ORDINARY: Duration = Duration::from_secs(15);
+
+/// A pull and a push mirror of honest servers, run again for whoever asks.
+#[derive(Default)]
+pub(crate) struct Neighbours {
+    rounds: Mutex<Rounds>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct Rounds {
+    begun: u64,
+    ended: u64,
+    longest: Duration,
+}
+
+/// The mirrors' numbers, below those of hostile ones.
+const PULL: u64 = 1;
+const PUSH: u64 = 2;
+
+impl Neighbours {
+    /// Prepares both in `world`.
+    pub(crate) fn settle(world: &World) {
+        world.git.create("up.git").commit("main", "first");
+        world.git.create("far.git");
+        world.create_local(PUSH).commit("main", "first");
+        world.add(Direction::Pull, PULL, &world.git.url("up.git"));
+        world.add(Direction::Push, PUSH, &world.git.url("far.git"));
+    }
+
+    /// Sees both do their work in ordinary time, in a round that begins after this was asked.
+    pub(crate) fn see_a_round(&self, world: &World) {
+        let mut rounds = self.rounds.lock().unwrap();
+        let wanted = rounds.begun + 1;
+        while rounds.ended < wanted {
+            if rounds.begun > rounds.ended {
+                rounds = self.over.wait(rounds).unwrap();
+                continue;
+            }
+            rounds.begun += 1;
+            let number = rounds.begun;
+            drop(rounds);
+            let took = round(world, number);
+            rounds = self.rounds.lock().unwrap();
+            rounds.ended = number;
+            rounds.longest = rounds.longest.max(took);
+            self.over.notify_all();
+        }
+        assert!(rounds.longest < ORDINARY, "an honest run took {:?}", rounds.longest);
+    }
+}
+
+fn round(world: &World, number: u64) -> Duration {
+    let (upstream, far) = (world.git.repository_path("up.git"), world.git.repository_path("far.git"));
+    let upstream = crate::rig::repository::Repository::open(&upstream);
+    let far = crate::rig::repository::Repository::open(&far);
+    let message = format!("round {number}");
+    let (pulled, pushed) = (upstream.commit("main", &message), world.local(PUSH).commit("main", &message));
+    let begun = Instant::now();
+    let jobs = [(Direction::Pull, PULL), (Direction::Push, PUSH)].map(|(to, id)| world.push_job(to, id));
+    for job in jobs {
+        world.wait_for(&job);
+    }
+    let took = begun.elapsed();
+    assert_eq!((world.local(PULL).id_of("main"), far.id_of("main")), (pulled, pushed), "honest mirrors are up to date");
+    took
+}
