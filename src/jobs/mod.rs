@@ -5,6 +5,8 @@ mod access;
 mod ancestry;
 mod environment;
 mod error;
+mod host;
+mod limits;
 mod remote_mirror;
 mod run;
 mod shortfall;

@@ -20,7 +20,10 @@ impl Session {
         let opened: Pin<Box<dyn Future<Output = _>>> = match self.url().scheme() {
             Scheme::Ssh => Box::pin(ssh::open(self, service)),
             Scheme::Git => Box::pin(daemon::open(self, service)),
-            _ => Box::pin(async { Err(NetError::Setup("this scheme has no connection of its own".to_owned())) }),
+            _ => {
+                let problem = "its scheme knows requests only".to_owned();
+                Box::pin(async { Err(NetError::Unusable { what: "URL".to_owned(), problem }) })
+            }
         };
         let (reader, writer, line) = self.wait(opened)?;
         let line = Arc::new(line);
@@ -124,6 +127,11 @@ impl Incoming {
 }
 
 impl Outgoing {
+    /// Tells the clock that nothing is sent because we have nothing to send yet, and nothing can be expected before.
+    pub fn is_ours_to_wait_for(&self) {
+        self.session.touch();
+    }
+
     /// Tells the far side that nothing more will come.
     ///
     /// # Errors

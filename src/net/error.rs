@@ -9,6 +9,7 @@ use humantime::format_duration;
 
 use super::Forbidden;
 use super::http::{CertificateProblem, RedirectProblem, RemoteText};
+use super::limit::{Budget, size};
 
 /// Why the network did not give what was asked of it. No text holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -258,6 +259,21 @@ pub enum NetError {
     TooLarge {
         /// The host.
         host: String,
+    },
+    /// More than the run may take.
+    #[error(
+        "The server {host} sent more than {} {budget} ({} so far), which is the limit {}; it can be raised for this \
+         mirror (--limit {}=…) or for all (mirror.limits).", size(*limit), size(*seen), budget.key(), budget.key()
+    )]
+    OverBudget {
+        /// The host.
+        host: String,
+        /// What was counted.
+        budget: Budget,
+        /// The limit, in bytes.
+        limit: u64,
+        /// What had come.
+        seen: u64,
     },
     /// What only happens over SSH.
     #[error(transparent)]

@@ -20,6 +20,7 @@ mod error;
 mod guard;
 pub mod host_keys;
 mod http;
+mod limit;
 mod mask;
 mod resolver;
 mod service;
@@ -40,6 +41,7 @@ pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
     check_authorities, check_headers, check_proxy,
 };
+pub use limit::Budget;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod case;
+mod daemons;
 mod engine;
 mod http;
 mod intact;
@@ -46,6 +47,7 @@ fn main() {
             ("transfers", transfers::cases),
             ("objects", objects::cases),
             ("pushes", pushes::cases),
+            ("daemons", daemons::cases),
         ];
         for (subject, case) in
             crowd.into_iter().flat_map(|(subject, cases)| cases().into_iter().map(move |case| (subject, case)))

@@ -3,7 +3,8 @@
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::case::Direction;
+use crate::case::{Direction, Way};
+use crate::rig::repository::Repository;
 use crate::world::World;
 
 /// The longest that an honest run of some objects may take on a busy machine, from its job's push to its end.
@@ -33,8 +34,8 @@ impl Neighbours {
         world.git.create("up.git").commit("main", "first");
         world.git.create("far.git");
         world.create_local(PUSH).commit("main", "first");
-        world.add(Direction::Pull, PULL, &world.git.url("up.git"));
-        world.add(Direction::Push, PUSH, &world.git.url("far.git"));
+        world.add(Direction::Pull, PULL, Way::Http, &world.git.url("up.git"));
+        world.add(Direction::Push, PUSH, Way::Http, &world.git.url("far.git"));
     }
 
     /// Sees both do their work in ordinary time, in a round that begins after this was asked.
@@ -61,8 +62,7 @@ impl Neighbours {
 
 fn round(world: &World, number: u64) -> Duration {
     let (upstream, far) = (world.git.repository_path("up.git"), world.git.repository_path("far.git"));
-    let upstream = crate::rig::repository::Repository::open(&upstream);
-    let far = crate::rig::repository::Repository::open(&far);
+    let (upstream, far) = (Repository::open(&upstream), Repository::open(&far));
     let message = format!("round {number}");
     let (pulled, pushed) = (upstream.commit("main", &message), world.local(PUSH).commit("main", &message));
     let begun = Instant::now();

@@ -117,7 +117,7 @@ pub(crate) fn pull(engine: &dyn Engine, repository: &Repository, session: &Sessi
 pub(crate) fn send(engine: &dyn Engine, repository: &Repository, session: &Session) -> Result<Sent, GitError> {
     push(engine, repository, session, &Limits::NONE, |far| {
         let ours = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
-        far.send(&changes(&far.advertisement().refs, &ours))
+        far.send(&changes(&far.advertisement().refs, &ours), false)
     })
 }
 

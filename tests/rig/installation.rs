@@ -23,6 +23,7 @@ pub struct Installation {
     redis_url: String,
     settings: BTreeMap<String, String>,
     mirror_settings: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Installation {
@@ -34,11 +35,17 @@ impl Installation {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let repositories = folder.path().join("repositories");
         fs::create_dir(&repositories).unwrap();
-        Self { folder, redis_url: redis_url.to_owned(), settings: BTreeMap::new(), mirror_settings: BTreeMap::new() }
-            .set("queues", "[[mirrors, 1]]")
-            .mirror("repositories", repositories.display())
-            .mirror("secret_key_file", key.display())
-            .mirror("allow_local_network", true)
+        Self {
+            folder,
+            redis_url: redis_url.to_owned(),
+            settings: BTreeMap::new(),
+            mirror_settings: BTreeMap::new(),
+            variables: BTreeMap::new(),
+        }
+        .set("queues", "[[mirrors, 1]]")
+        .mirror("repositories", repositories.display())
+        .mirror("secret_key_file", key.display())
+        .mirror("allow_local_network", true)
     }
 
     /// Sets a key at the top of the file to a value written in YAML.
@@ -59,6 +66,13 @@ impl Installation {
     #[must_use]
     pub fn with_redis(mut self, redis_url: &str) -> Self {
         redis_url.clone_into(&mut self.redis_url);
+        self
+    }
+
+    /// Sets a variable in the environment of processes started from now on.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -127,6 +141,7 @@ impl Installation {
             .env("LANG", "C.UTF-8")
             .env("HOME", self.folder())
             .env("REDIS_URL", &self.redis_url)
+            .envs(&self.variables)
             .args(args);
         command
     }

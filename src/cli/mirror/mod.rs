@@ -2,6 +2,7 @@
 
 mod add;
 mod http_args;
+mod limit;
 mod list;
 mod login;
 mod remove;
@@ -140,6 +141,9 @@ struct RuleArgs {
     /// Push: what to do about refs that somebody else moved on the far side
     #[arg(long, value_name = "MODE")]
     on_divergence: Option<OnDivergenceArg>,
+    /// A limit of its own, such as received=2GiB, object=100MiB, run=1h (=default: the worker's again). Repeatable
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<limit::LimitArg>,
     /// Which engine moves the objects
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineArg>,
@@ -155,6 +159,9 @@ impl RuleArgs {
             settings.engine = engine.into();
         }
         self.apply_branches(settings)?;
+        for limit in &self.limits {
+            limit.apply(&mut settings.limits);
+        }
         match (&mut settings.rules, self.overwrite_diverged, self.on_divergence) {
             (Rules::Pull { .. }, _, Some(_)) => {
                 bail!("--on-divergence is for push mirrors; a pull mirror takes --overwrite-diverged")

@@ -56,7 +56,7 @@ impl<'a> Conversation<'a> {
     ) -> Result<Errand<'q>, GitError> {
         settings.add("remote", FAR, "url", &self.url());
         let errand = Errand::new(self.program, quarantine.path(), arguments);
-        let errand = self.gate.show(errand, &mut settings);
+        let errand = self.gate.show(errand, &mut settings, &self.program.ourselves)?;
         let file = settings.into_file().map_err(GitError::io("write the settings for git"))?;
         Ok(errand
             .variable("GIT_CONFIG_GLOBAL", format!("/proc/self/fd/{SETTINGS}"))

@@ -28,6 +28,7 @@ pub use forward::{Forwarded, Question};
 pub use headers::check_own as check_headers;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;
+pub(in crate::net) use remote_text::LONGEST as LONGEST_REMOTE_TEXT;
 pub use remote_text::RemoteText;
 pub use tls::check_authorities;
 pub use upload::Upload;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::SshError;
 use crate::net::connect::HangUp;
 use crate::net::host_keys::{Trusted, Verdict};
-use crate::net::{NetError, Session};
+use crate::net::{NetError, RemoteText, Session};
 
 /// What the far side may send before we have read it.
 const WINDOW: u32 = 2 * 1024 * 1024;
@@ -36,7 +36,7 @@ pub(super) enum Handshake {
     /// With a host key that is trusted.
     Trusted(Box<Connection>),
     /// With another one, and why it is not.
-    Refused(PublicKeyOrCertificate, Verdict),
+    Refused(Box<PublicKeyOrCertificate>, Verdict),
     /// The server has no host key of the wanted kinds.
     NoSuchKey,
 }
@@ -62,7 +62,7 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
         (Ok(Ok(handle)), _) => Ok(Handshake::Trusted(Box::new(Connection { handle, hang_up, farewell }))),
-        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(key, verdict)),
+        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
         (Ok(Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })), _) => Ok(Handshake::NoSuchKey),
         (Ok(Err(error)), _) => Err(explained(session, &error, &farewell)),
         (Err(_), _) => Err(SshError::HandshakeTimeout { authority: session.url().authority(), limit }.into()),
@@ -123,6 +123,11 @@ impl Farewell {
     /// On one line and without the session's secrets; empty if nothing was said.
     pub(super) fn text(&self, session: &Session) -> String {
         session.mask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same as a paragraph of its own.
+    pub(super) fn remote(&self, session: &Session) -> RemoteText {
+        RemoteText::said(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_bytes(), session)
     }
 
     fn set(&self, text: &str) {
