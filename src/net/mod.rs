@@ -21,6 +21,7 @@ mod guard;
 pub mod host_keys;
 mod http;
 mod limit;
+mod local;
 mod mask;
 mod resolver;
 mod service;
@@ -42,6 +43,7 @@ pub use http::{
     check_authorities, check_headers, check_proxy,
 };
 pub use limit::Budget;
+pub use local::{LocalEnd, LocalError, LocalServer, LocalSettings};
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
