@@ -20,10 +20,15 @@ pub(crate) fn cases() -> Vec<Case> {
         pull("silence_after_accept", behaviour(Visit::hold), SILENT).stalling(),
         pull("silence_after_the_list", upstream(Id::NOBODY, Visit::hold), SILENT).stalling(),
         push("silence_after_the_pack_of_a_push", receiver(Visit::hold), SILENT).stalling(),
-        pull("one_byte_a_second", behaviour(|visit| {
+        pull(
+            "one_byte_a_second",
+            behaviour(|visit| {
                 asked(visit)?;
                 visit.drip(&line("hello"))
-            }), TOO_LONG).endless(),
+            }),
+            TOO_LONG,
+        )
+        .endless(),
         pull("one_byte_a_second_in_the_pack", upstream(Id::NOBODY, |visit| visit.drip(&band(2, b"soon\n"))), TOO_LONG)
             .endless(),
         pull("closed_after_accept", behaviour(|_| Ok(())), BROKE),

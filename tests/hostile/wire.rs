@@ -13,7 +13,8 @@ pub(crate) const FLUSH: &[u8] = b"0000";
 pub(crate) const LONGEST: usize = 65516;
 
 /// What an upload-pack can do.
-pub(crate) const FETCH: &str = "multi_ack side-band-64k ofs-delta thin-pack no-progress symref=HEAD:refs/heads/main";
+pub(crate) const FETCH: &str =
+    "multi_ack_detailed side-band-64k ofs-delta thin-pack no-progress symref=HEAD:refs/heads/main";
 
 /// What a receive-pack can do.
 pub(crate) const PUSH: &str = "report-status delete-refs side-band-64k quiet ofs-delta";

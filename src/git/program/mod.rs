@@ -14,6 +14,7 @@ mod gate;
 mod limits;
 mod listing;
 mod local;
+mod places;
 mod report;
 mod send;
 mod settings;
@@ -44,6 +45,7 @@ pub struct GitProgram {
     ourselves: PathBuf,
     version: String,
     limits: ChildLimits,
+    places: places::Places,
 }
 
 impl GitProgram {
@@ -66,13 +68,25 @@ impl GitProgram {
         }
         // Stays the same program when the file is replaced by a newer one.
         let ourselves = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
-        Ok(Some(Self { git: git.to_owned(), ourselves, version, limits: ChildLimits::default() }))
+        Ok(Some(Self {
+            git: git.to_owned(),
+            ourselves,
+            version,
+            limits: ChildLimits::default(),
+            places: places::Places::new(usize::MAX),
+        }))
     }
 
     /// With `limits` for each of its processes.
     #[must_use]
     pub fn limited(self, limits: ChildLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// With so many processes at most at once; a run that finds none free waits, within its own limits.
+    #[must_use]
+    pub fn at_most(self, processes: usize) -> Self {
+        Self { places: places::Places::new(processes), ..self }
     }
 
     /// With another `sidemirror` than this process to start it. Tests are not one themselves.
