@@ -68,7 +68,11 @@ fn file_roots(section: &mut Section) -> Result<Vec<PathBuf>, ConfigError> {
         let path = PathBuf::from(&text);
         // All of a machine is nobody's repositories.
         let fits = path.is_absolute() && path.parent().is_some();
-        if fits { Ok(path) } else { Err(section.error(KEY, format!("got {text:?}"), "absolute paths of folders below /")) }
+        if fits {
+            Ok(path)
+        } else {
+            Err(section.error(KEY, format!("got {text:?}"), "absolute paths of folders below /"))
+        }
     };
     names.into_iter().map(read).collect()
 }

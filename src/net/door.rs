@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{Clients, HttpSettings};
-use super::{Access, AddressGuard, AddressRules, Allowance, LocalSettings, NetError, RemoteUrl, Resolver, Rule, Session};
+use super::{
+    Access, AddressGuard, AddressRules, Allowance, LocalSettings, NetError, RemoteUrl, Resolver, Rule, Session,
+};
 
 /// What the operator decides about the network.
 #[derive(Debug, Clone)]

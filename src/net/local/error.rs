@@ -8,7 +8,7 @@ use crate::net::RemoteText;
 pub enum LocalError {
     /// There are no roots.
     #[error(
-        "file:// addresses are not allowed here: the configuration names no folder for them (mirror.network.file_roots)."
+        "No file:// address is allowed here: the configuration names no folders for them (mirror.network.file_roots)."
     )]
     NotAllowed,
     /// Outside of the roots, or nowhere.
@@ -46,7 +46,7 @@ pub enum LocalError {
         path: String,
     },
     /// Nobody to serve it.
-    #[error("file:// addresses need a git program, and there is none that can be used (mirror.git.program).")]
+    #[error("A file:// address needs a git program, and there is none that can be used (mirror.git.program).")]
     NoProgram,
     /// The system did not do what it should.
     #[error("The folder {path} could not be served: {reason}.")]

@@ -67,9 +67,15 @@ mod tests {
         let settings = LocalSettings { roots: vec![at("in"), at("gone")], own: Some(at("root/own")), server: None };
         let opened = |path: &str| open(&settings, path).map(|_| ()).map_err(|error| error.to_string());
         let elsewhere = |path: &str| Err(LocalError::Elsewhere { path: path.to_owned() }.to_string());
-        let [linked, through_link, hidden, climbing, missing, file] =
-            ["in/a.git", "root/out/b.git", "root/tricky/c.git", "root/../else/b.git", "root/none.git", "root/a.git/HEAD"]
-                .map(|name| at(name).to_str().unwrap().to_owned());
+        let [linked, through_link, hidden, climbing, missing, file] = [
+            "in/a.git",
+            "root/out/b.git",
+            "root/tricky/c.git",
+            "root/../else/b.git",
+            "root/none.git",
+            "root/a.git/HEAD",
+        ]
+        .map(|name| at(name).to_str().unwrap().to_owned());
         assert_eq!(opened(&inside), Ok(()));
         assert_eq!(opened(&linked), Ok(()));
         for path in [&outside, &neighbour, &through_link, &climbing, &missing, &file, &"/proc/self/cwd".to_owned()] {
@@ -92,6 +98,20 @@ mod tests {
         symlink(at("else/a.git"), &inside).unwrap();
         assert_eq!(fs::read_link(seen_at(&opened)).unwrap(), fs::canonicalize(at("root/b.git")).unwrap());
         assert!(matches!(open(&settings, &inside), Err(LocalError::Elsewhere { .. })));
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_not_served() {
+        use rustix::fs::{Gid, Uid, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = if geteuid().is_root() {
+            chown(folder.path(), Some(Uid::from_raw(65534)), None::<Gid>).unwrap();
+            folder.path()
+        } else {
+            Path::new("/usr")
+        };
+        let settings = LocalSettings { roots: vec![theirs.to_owned()], ..LocalSettings::default() };
+        assert!(matches!(open(&settings, theirs.to_str().unwrap()), Err(LocalError::OtherUser { .. })));
     }
 
     #[test]
