@@ -28,7 +28,7 @@ pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<
     }
     let server = Arc::clone(settings.server.as_ref().ok_or(LocalError::NoProgram)?);
     let path = session.url().path();
-    let failed = |error: io::Error| failure(session, error);
+    let failed = |error: io::Error| failure(session, &error);
     let folder = {
         // A file system may take its time.
         let (settings, path) = (Arc::clone(settings), path.clone());
@@ -56,7 +56,7 @@ pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<
     Ok((Box::new(reader), Box::new(writer), Line { _held: Some(Box::new(held)), ending: Some(ending) }))
 }
 
-fn failure(session: &Session, error: io::Error) -> NetError {
+fn failure(session: &Session, error: &io::Error) -> NetError {
     LocalError::Failed { path: session.url().path(), reason: error.to_string() }.into()
 }
 
@@ -70,7 +70,7 @@ fn verdict(session: &Session, service: Service, end: io::Result<LocalEnd>) -> Op
             let remote = RemoteText::said(&words, session);
             Some(LocalError::Program { path, program, ending: told(status), remote }.into())
         }
-        Err(error) => Some(failure(session, error)),
+        Err(error) => Some(failure(session, &error)),
     }
 }
 
