@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// How long the far side may be silent.
-    pub(super) fn stall_timeout(&self) -> Duration {
+    fn stall_timeout(&self) -> Duration {
         self.0.allowance.stall.unwrap_or(self.0.door.stall_timeout)
     }
 

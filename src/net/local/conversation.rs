@@ -4,10 +4,8 @@ use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +14,6 @@ use super::{LocalEnd, LocalError, place};
 use crate::net::duplex::{Ending, Ends, Line};
 use crate::net::http::LONGEST_REMOTE_TEXT;
 use crate::net::{NetError, RemoteText, Service, Session};
-
-/// How often it is asked whether a program that has been told everything may go on.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Starts `service` for the session's repository.
 pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<Ends, NetError> {
@@ -39,7 +34,6 @@ pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<
     near.set_nonblocking(true).map_err(failed)?;
     let (reader, writer) = UnixStream::from_std(near).map_err(failed)?.into_split();
     let (ending, hang_up) = (Arc::new(Ending::default()), CancellationToken::new());
-    let (running, ended) = channel::<()>();
     let (told, must_end, for_session) = (Arc::clone(&ending), hang_up.clone(), session.clone());
     // A thread that lives as long as the program: the kernel ends a child along with the thread that started it.
     let serve = move || {
@@ -49,10 +43,10 @@ pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<
             let _ = told.failure.set(failure);
         }
         told.over.cancel();
-        drop(running);
     };
     thread::Builder::new().name("local".to_owned()).spawn(serve).map_err(failed)?;
-    let held = Held { session: session.clone(), service, hang_up, ended: Mutex::new(ended) };
+    // Dropped, it ends the program. After a push nothing is lost by that: its hooks come before its last word.
+    let held = hang_up.drop_guard();
     Ok((Box::new(reader), Box::new(writer), Line { _held: Some(Box::new(held)), ending: Some(ending) }))
 }
 
@@ -79,34 +73,5 @@ fn told(status: ExitStatus) -> String {
         (Some(code), _) => format!("status {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "no word about how".to_owned(),
-    }
-}
-
-/// Keeps the program; dropped, sees it to its end.
-struct Held {
-    session: Session,
-    service: Service,
-    hang_up: CancellationToken,
-    /// Closed when the program has ended.
-    ended: Mutex<Receiver<()>>,
-}
-
-impl Held {
-    /// After a push that went well, what the far side's hooks still do is theirs, as it is over SSH; not after anything
-    /// else.
-    fn may_go_on(&self, began: Instant) -> bool {
-        self.service == Service::ReceivePack
-            && self.session.failure().is_none()
-            && self.session.check().is_ok()
-            && began.elapsed() < self.session.stall_timeout()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let began = Instant::now();
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.may_go_on(began) && ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {}
-        self.hang_up.cancel();
     }
 }
