@@ -14,9 +14,11 @@ mod gate;
 mod limits;
 mod listing;
 mod places;
+mod processor;
 mod report;
 mod send;
 mod settings;
+mod sizes;
 mod words;
 
 use std::path::{Path, PathBuf};
