@@ -36,8 +36,8 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
-/// How long a cancelled run's thread has to notice.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long a cancelled run's thread has to notice, and to end the children that it has.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// For so long the end of a run is tried to be written while Redis does not answer.
 const WRITING: Duration = Duration::from_mins(5);
@@ -167,11 +167,12 @@ impl Run {
     ) -> Result<RunSummary, RunError> {
         loop {
             tokio::select! {
-                result = &mut work => return ended(result),
+                biased;
                 () = self.cancel.cancelled() => {
                     tracing::info!(seconds = self.started.elapsed().as_secs(), "broken off");
                     return self.given_up(work).await;
                 }
+                result = &mut work => return ended(result),
                 () = tokio::time::sleep(PROGRESS_PERIOD) => {}
             }
             tracing::info!(

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use redis::Commands as _;
 use crate::children::{below, chain};
 use crate::far_side::{FarSide, Script, head};
 use crate::packs;
+use crate::rig::repository::Repository;
 use crate::rig::wait;
 use crate::world::World;
 
@@ -238,11 +240,27 @@ fn files(count: usize) -> String {
     text
 }
 
+/// Git takes over from a pack what was compared there already.
+fn make_loose(repository: &Repository) {
+    let packs = fs::read_dir(repository.path().join("objects/pack")).unwrap().map(|file| file.unwrap().path());
+    for pack in packs.collect::<Vec<_>>() {
+        let away = repository.path().join(pack.file_name().unwrap());
+        fs::rename(&pack, &away).unwrap();
+        if away.extension().is_some_and(|kind| kind == "pack") {
+            let mut command = Command::new("/usr/bin/git");
+            command.args(["unpack-objects", "-q"]).current_dir(repository.path()).stdin(fs::File::open(away).unwrap());
+            assert!(command.status().unwrap().success());
+        }
+    }
+}
+
 #[test]
 fn a_push_that_builds_its_pack_ends_at_once() {
     for engine in BOTH {
         let world = World::start();
-        world.create_local(1).import(&files(300));
+        let local = world.create_local(1);
+        local.import(&files(300));
+        make_loose(&local);
         world.git.create("far.git");
         world.add_push(1, "far.git", &["--engine", engine]);
         world.push_job("push", 1);
@@ -267,7 +285,8 @@ fn a_push_that_waits_for_a_hook_of_the_far_side_ends_at_once() {
         let (begun, done) = (far.path().join("begun"), far.path().join("done"));
         let hook = far.path().join("hooks/pre-receive");
         fs::create_dir_all(hook.parent().unwrap()).unwrap();
-        fs::write(&hook, "#!/bin/sh\ntouch begun\nfor i in $(seq 600); do test -e done && exit 1; sleep 0.1; done\n").unwrap();
+        fs::write(&hook, "#!/bin/sh\ntouch begun\nfor i in $(seq 600); do test -e done && exit 1; sleep 0.1; done\n")
+            .unwrap();
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
         world.add_push(1, "far.git", &["--engine", engine]);
         world.push_job("push", 1);

@@ -167,7 +167,8 @@ impl<'a> Errand<'a> {
         let group = started.and_then(Group::of).map_err(GitError::io("start git"))?;
         let (keeps, room) = (self.keeps_answer, self.longest_answer);
         let processor = self.limits.cpu.map(|limit| ProcessorTime::new(group.leader(), limit));
-        let mut listener = Listener { company, processor, answer: Vec::new(), keeps, words: Vec::new(), answered: 0, room };
+        let mut listener =
+            Listener { company, processor, answer: Vec::new(), keeps, words: Vec::new(), answered: 0, room };
         let status = group.see_through(&self.input, &mut listener).map_err(|trouble| match trouble {
             Trouble::Ended(error) => error,
             Trouble::System(error) => GitError::io("run git")(error),

@@ -3,9 +3,9 @@
 //! A pack says it of each, also of one that is made from others: nothing is put together for it. A million objects take
 //! half a second of a processor, and 150 MiB for their ids.
 
+use super::Company;
 use super::conversation::Conversation;
 use super::errand::Errand;
-use super::Company;
 use crate::git::quarantine::Quarantine;
 use crate::git::{Excess, GitError, LimitKind};
 use crate::net::Session;

@@ -7,8 +7,8 @@ use rustix::process::Signal;
 
 use super::Conversation;
 use super::errand::Report;
-use crate::git::{Excess, GitError, LimitKind, Limits};
 use crate::git::quarantine::Quarantine;
+use crate::git::{Excess, GitError, LimitKind, Limits};
 
 /// What git prints before a line of the far side's.
 const FROM_FAR: &str = "remote: ";
@@ -28,7 +28,8 @@ const ABOUT_OBJECTS: &[&str] = &[
 ];
 
 /// How git, its libraries and the system say that there is no more memory.
-const OUT_OF_MEMORY: &[&str] = &["out of memory", "cannot allocate memory", "failed to map segment", "unable to create thread"];
+const OUT_OF_MEMORY: &[&str] =
+    &["out of memory", "cannot allocate memory", "failed to map segment", "unable to create thread"];
 
 /// The signal for those who have used their processor time up.
 const OUT_OF_TIME: i32 = Signal::XCPU.as_raw();
