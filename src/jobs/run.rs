@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::abandon;
@@ -37,8 +36,8 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
-/// How long a cancelled run's thread has to notice.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long a cancelled run's thread has to notice, and to end the children that it has.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// For so long the end of a run is tried to be written while Redis does not answer.
 const WRITING: Duration = Duration::from_mins(5);
@@ -168,8 +167,12 @@ impl Run {
     ) -> Result<RunSummary, RunError> {
         loop {
             tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => {
+                    tracing::info!(seconds = self.started.elapsed().as_secs(), "broken off");
+                    return self.given_up(work).await;
+                }
                 result = &mut work => return ended(result),
-                () = self.cancel.cancelled() => return self.given_up(work).await,
                 () = tokio::time::sleep(PROGRESS_PERIOD) => {}
             }
             tracing::info!(
@@ -185,11 +188,11 @@ impl Run {
     /// network is closed to it, no ref is its to move any more, and until it notices it keeps others out of the
     /// repository by its lock.
     async fn given_up(&self, work: JoinHandle<Result<RunSummary, RunError>>) -> Result<RunSummary, RunError> {
-        if let Ok(result) = timeout(GRACE, work).await {
-            return ended(result);
+        let left_behind = &self.environment.left_behind;
+        match left_behind.wait_or_leave(work, GRACE).await {
+            Some(result) => ended(result),
+            None => Err(GitError::Net(NetError::Cancelled).into()),
         }
-        tracing::info!("left behind: what it computes ends without it");
-        Err(GitError::Net(NetError::Cancelled).into())
     }
 
     /// Writes down how the run ended, lets go of the mirror, and tells what becomes of the job.

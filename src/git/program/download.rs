@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::conversation::{Conversation, FAR};
 use super::settings::Settings;
-use super::{Company, listing};
+use super::{Company, listing, sizes};
 use crate::git::quarantine::Quarantine;
 use crate::git::{Excess, GitError, LimitKind, Progress, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, Refs};
@@ -79,6 +79,7 @@ impl Upstream for Reading<'_> {
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
+        sizes::check(conversation, &quarantine)?;
         quarantine.keep(conversation.repository)?;
         let bytes = conversation.session.traffic().received - before;
         Ok(Transfer { objects: progress.received(), bytes })
@@ -131,9 +132,9 @@ impl Company for Attending<'_, '_> {
         session.failure().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+    fn answered(&mut self, _: &[u8], so_far: u64) -> Result<(), GitError> {
         // Git says little but the list of refs.
-        Ok(self.conversation.session.check_listing(bytes)?)
+        Ok(self.conversation.session.check_listing(so_far)?)
     }
 
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {
