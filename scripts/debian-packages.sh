@@ -1,11 +1,11 @@
 # Installs Debian packages that a script needs; sourced by scripts/test and scripts/demo.
 
 # install_missing PROGRAM=PACKAGE...
-# Installs the packages of those programs that are not there. Nothing is asked, and no service is started.
+# Installs the packages of those programs, or folders, that are not there. Nothing is asked, and no service is started.
 install_missing() {
     local pair missing=()
     for pair in "$@"; do
-        PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+        [ -d "${pair%%=*}" ] || PATH="$PATH:/usr/sbin" command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
     done
     [ ${#missing[@]} -eq 0 ] && return
     echo "Installing ${missing[*]}"
@@ -28,7 +28,7 @@ apt_install() {
 }
 
 # Debian starts a server as soon as it is installed, unless this file forbids it, and again at each boot, unless it is
-# disabled. These packages name their units like themselves.
+# disabled. These packages name their units like themselves, but for openssh-server.
 without_starting_services() (
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
@@ -39,6 +39,7 @@ without_starting_services() (
     "$@"
     shift
     for package in "$@"; do
+        package=${package/openssh-server/ssh}
         as_root systemctl disable --quiet "$package.service" "$package.socket" 2>/dev/null || true
     done
 )

@@ -1,6 +1,7 @@
 //! `sidemirror run`: puts the rooms together and runs until told to stop.
 
 pub(in crate::cli) mod engines;
+mod given_up;
 mod logging;
 pub(super) mod preparation;
 mod service_manager;
@@ -22,7 +23,7 @@ use super::{ConfigArgs, administration, door, environment_variable, profile, red
 use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::Limits;
+use crate::coordination::hosts::Hosts;
 use crate::jobs::{self, Environment};
 use crate::mirror::key::Direction;
 use crate::scheduler::Scheduler;
@@ -129,8 +130,8 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         repositories,
         door,
         engines: engines::engines(&config, program.as_ref()),
-        limits: Limits::NONE,
-        run_deadline: config.mirror.run_deadline,
+        limits: config.mirror.limits.clone(),
+        hosts: Hosts::new(redis.clone(), config.mirror.hosts),
         observer: metrics.clone(),
     });
     let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));
@@ -165,7 +166,9 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     } else {
         tasks.spawn(scheduler.run_when_asked(stop_scheduling.clone()));
     }
-    tasks.spawn(profile::watch(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile, stop.clone()));
+    let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
+    tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
+    tasks.spawn(given_up::count(redis.clone(), metrics.clone(), stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
     service_manager::ready();

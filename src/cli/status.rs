@@ -1,5 +1,7 @@
 //! `status`: all processes of the Redis, what they do, what waits, what was ordered.
 
+mod hosts;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::administration::Administration;
 use super::{ConfigArgs, output};
+use crate::coordination::{self, hosts::HostView};
 use crate::sidekiq::{Order, Overview, ProcessView, WorkView};
 
 #[derive(Debug, Args)]
@@ -22,11 +25,12 @@ pub(super) struct StatusArgs {
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<()> {
     Administration::with(args.config.load()?, async |administration| {
         let overview = Overview::read(&administration.redis, &administration.config.sidekiq.keys).await?;
-        if args.json { output::json(&view(&overview)) } else { show(&overview) }
+        let hosts = coordination::hosts::overview(&administration.redis).await?;
+        if args.json { output::json(&view(&overview, &hosts)) } else { show(&overview, &hosts) }
     })
 }
 
-fn view(overview: &Overview) -> Value {
+fn view(overview: &Overview, hosts: &[HostView]) -> Value {
     let order = |order: &Order| json!({ "since": output::time(order.since), "reason": order.reason });
     let work = |work: &WorkView| {
         json!({
@@ -65,6 +69,7 @@ fn view(overview: &Overview) -> Value {
         "overdue_jobs": all_work(overview).filter(|work| work.is_overdue()).count(),
         "processes": overview.processes.iter().map(process).collect::<Vec<_>>(),
         "queues": queues.collect::<Vec<_>>(),
+        "hosts": hosts.iter().map(hosts::view).collect::<Vec<_>>(),
         "sets": {
             "retry": sizes.retry,
             "schedule": sizes.schedule,
@@ -78,7 +83,7 @@ fn all_work(overview: &Overview) -> impl Iterator<Item = &WorkView> {
     overview.processes.iter().flat_map(|process| &process.work)
 }
 
-fn show(overview: &Overview) -> anyhow::Result<()> {
+fn show(overview: &Overview, hosts: &[HostView]) -> anyhow::Result<()> {
     let standing = &overview.standing;
     for (what, order) in standing
         .paused
@@ -120,6 +125,7 @@ fn show(overview: &Overview) -> anyhow::Result<()> {
         }
         output::print(&mut table)?;
     }
+    hosts::show(hosts)?;
     output::line("")?;
     let mut table = output::table(&["QUEUE OR SET", "JOBS", "LATENCY"]);
     for queue in &overview.queues {

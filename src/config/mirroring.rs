@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::git::GitSettings;
-use super::gitlab;
+use super::limits::Children;
 use super::network::Network;
 use super::section::Section;
+use super::{gitlab, hosts, limits};
 use crate::mirror::capacity::Capacity;
+use crate::mirror::hosts::HostRules;
 use crate::mirror::key::Direction;
+use crate::mirror::limits::Limits;
 use crate::sidekiq::{GitLabSettings, Profile};
 
 /// What concerns mirrors.
@@ -40,8 +43,12 @@ pub struct Mirroring {
     pub connect_timeout: Duration,
     /// How long a connection may stay silent.
     pub stall_timeout: Duration,
-    /// How long a run may take.
-    pub run_deadline: Duration,
+    /// What one run may take, where its mirror does not say otherwise.
+    pub limits: Limits,
+    /// What all `git` children may take.
+    pub children: Children,
+    /// How far sides are spared.
+    pub hosts: HostRules,
     /// Which engine moves what.
     pub git: GitSettings,
     /// What the Ruby classes mean here.
@@ -102,6 +109,9 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl Mirroring {
     pub(super) fn from_section(mut section: Section, listen: Option<String>) -> Result<Self, ConfigError> {
+        let run_deadline = section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR);
+        let stall_timeout = section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND);
+        let (limits, children) = limits::from_section(section.section("limits")?, run_deadline, stall_timeout)?;
         let mirroring = Self {
             store: store(&mut section)?,
             repositories: absolute(&mut section, "repositories", "/var/lib/sidemirror/repositories")?,
@@ -116,8 +126,10 @@ impl Mirroring {
             allow_local_network: section.flag("allow_local_network")?.unwrap_or(false),
             network: Network::from_section(section.section("network")?)?,
             connect_timeout: section.duration("connect_timeout", SECOND..=5 * 60 * SECOND)?.unwrap_or(10 * SECOND),
-            stall_timeout: section.duration("stall_timeout", SECOND..=HOUR)?.unwrap_or(60 * SECOND),
-            run_deadline: section.duration("run_deadline", SECOND..=7 * 24 * HOUR)?.unwrap_or(3 * HOUR),
+            stall_timeout,
+            limits,
+            children,
+            hosts: hosts::from_section(section.section("hosts")?)?,
             git: GitSettings::from_section(section.section("git")?)?,
             jobs: jobs(section.section("jobs")?)?,
             profile: section.choice("sidekiq", &PROFILES)?.flatten(),

@@ -22,8 +22,9 @@ pub struct OwnedRun {
     redis: Redis,
     lease: Lease,
     lost: CancellationToken,
+    ended: CancellationToken,
     /// Ends the renewing with the run, however that ends.
-    renewing: DropGuard,
+    _renewing: DropGuard,
 }
 
 /// Whether a run could be begun.
@@ -53,7 +54,8 @@ impl OwnedRun {
                 let lost = CancellationToken::new();
                 let ended = CancellationToken::new();
                 tokio::spawn(keep(lease.clone(), key, Slots::new(redis.clone()), lost.clone(), ended.clone()));
-                Ok(Claim::Owned(Self { id, key, redis: redis.clone(), lease, lost, renewing: ended.drop_guard() }))
+                let renewing = ended.clone().drop_guard();
+                Ok(Claim::Owned(Self { id, key, redis: redis.clone(), lease, lost, ended, _renewing: renewing }))
             }
         }
     }
@@ -84,11 +86,11 @@ impl OwnedRun {
     }
 
     /// Ends the ownership, and with it the mirror's slot, if it has one and `free_slot` says so.
-    pub async fn release(self, free_slot: bool) -> Result<(), RedisError> {
+    pub async fn release(&self, free_slot: bool) -> Result<(), RedisError> {
         // Otherwise the slot might be taken again by a renewal that is just on its way.
-        drop(self.renewing);
+        self.ended.cancel();
         if free_slot && self.key.direction == Direction::Pull {
-            Slots::new(self.redis).release(&[self.key.id]).await?;
+            Slots::new(self.redis.clone()).release(&[self.key.id]).await?;
         }
         self.lease.release().await
     }

@@ -1,6 +1,10 @@
 //! Which engine moves what: plain decisions, made anew in each run.
 
+use std::collections::BTreeSet;
+
+use super::face::parents;
 use crate::mirror::engine::EngineName;
+use crate::mirror::refs::RefChange;
 
 /// Why the `git` program does what libgit2 would do otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +100,24 @@ pub(super) fn to_download(download: Download) -> Option<Reason> {
     }
 }
 
+/// Refs of which a push as a whole may consist: more do not go into one call of the program, and on the far side each is
+/// held by a lock until all of them are.
+const MOST_ATOMIC: usize = 10_000;
+
+/// Whether `changes` can be made as a whole. Where one ref makes room for another (`x` for `x/y`), git cannot do that
+/// in one transaction.
+pub(super) fn can_be_whole(changes: &[RefChange]) -> bool {
+    let kept = changes.iter().filter(|change| change.new.is_some());
+    let kept: BTreeSet<&str> = kept.map(|change| change.name.as_str()).collect();
+    let makes_room = |name: &str| {
+        let beneath = format!("{name}/");
+        let below = kept.range(beneath.as_str()..).next().is_some_and(|found| found.starts_with(&beneath));
+        below || parents(name).any(|parent| kept.contains(parent))
+    };
+    let mut gone = changes.iter().filter(|change| change.new.is_none());
+    changes.len() <= MOST_ATOMIC && !gone.any(|change| makes_room(change.name.as_str()))
+}
+
 /// What is known before a push that libgit2 may do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Push {
@@ -119,6 +141,7 @@ pub(super) fn to_push(push: Push) -> Option<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::refs::{ObjectId, RefName};
 
     #[test]
     fn who_begins() {
@@ -168,8 +191,25 @@ mod tests {
     }
 
     #[test]
+    fn a_push_that_makes_room_is_not_whole() {
+        let id = ObjectId::from_bytes(&[1; 20]).unwrap();
+        let gone = |name| RefChange::delete(RefName::branch(name), id);
+        let new = |name| RefChange::create(RefName::branch(name), id);
+        for (changes, whole) in [
+            (vec![gone("a"), new("b")], true),
+            (vec![gone("a"), new("a-b")], true),
+            (vec![gone("a"), new("a/b")], false),
+            (vec![gone("a/b"), new("a")], false),
+            (vec![gone("a/b"), new("a/c")], true),
+            (vec![new("a"); MOST_ATOMIC + 1], false),
+        ] {
+            assert_eq!(can_be_whole(&changes), whole, "{:?}", &changes[..2]);
+        }
+    }
+
+    #[test]
     fn every_reason_has_a_word_of_its_own() {
-        let words: std::collections::BTreeSet<_> = Reason::ALL.map(Reason::as_str).into();
+        let words: BTreeSet<_> = Reason::ALL.map(Reason::as_str).into();
         assert_eq!(words.len(), Reason::ALL.len());
     }
 }

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choice::{self, Beginning, Download, Push, Reason};
 use super::last_download::LastDownload;
-use super::{Engine, FarSide, GitError, Libgit2, Limits, Progress, Repository, Sent, Transfer, Upstream, weight};
+use super::{
+    Engine, Excess, FarSide, GitError, Libgit2, LimitKind, Limits, Progress, Repository, Sent, Transfer, Upstream,
+    weight,
+};
 use crate::mirror::engine::EngineName;
 use crate::mirror::refs::{Advertisement, ObjectId, RefChange, Refs};
 use crate::net::Session;
@@ -217,10 +220,23 @@ impl Downloading<'_> {
         })
     }
 
-    /// Whether libgit2 stopped because of what the pack's header said, at nobody's limit but ours.
-    fn stopped_at_the_header(&self, progress: &Progress) -> bool {
-        let announced = progress.announced();
-        announced > self.run.handover && announced <= self.limits.pack_objects && self.session.failure().is_none()
+    /// Whether libgit2 stopped because of what the pack holds, at nobody's limit but ours.
+    const fn stopped_for_us(&self, error: &GitError) -> bool {
+        match error {
+            GitError::Limit(Excess { kind: LimitKind::InProcess, .. }) => true,
+            GitError::Limit(Excess { kind: LimitKind::PackObjects, seen, .. }) => *seen <= self.limits.pack_objects,
+            _ => false,
+        }
+    }
+
+    /// What the mirror's owner reads of a limit: his own, not the one at which the program takes over.
+    fn own_limit(&self, error: GitError) -> GitError {
+        match error {
+            GitError::Limit(excess @ Excess { kind: LimitKind::PackObjects, .. }) => {
+                GitError::Limit(Excess { limit: self.limits.pack_objects, ..excess })
+            }
+            error => error,
+        }
     }
 }
 
@@ -238,10 +254,8 @@ impl Upstream for Downloading<'_> {
         let transfer = match choice::to_download(Download { empty, last: last.objects(), most }) {
             Some(reason) => self.by_program(reason, wanted, progress)?,
             None => match self.by_library.download(wanted, progress) {
-                Err(_) if self.stopped_at_the_header(progress) => {
-                    self.by_program(Reason::Announced, wanted, progress)?
-                }
-                downloaded => downloaded?,
+                Err(error) if self.stopped_for_us(&error) => self.by_program(Reason::Announced, wanted, progress)?,
+                downloaded => downloaded.map_err(|error| self.own_limit(error))?,
             },
         };
         last.remember(transfer.objects, most)?;
@@ -274,6 +288,7 @@ impl FarSide for Sending<'_> {
     }
 
     fn send(&mut self, changes: &[RefChange], atomic: bool) -> Result<Sent, GitError> {
+        let atomic = atomic && choice::can_be_whole(changes);
         let Some(reason) = self.reason(changes, atomic) else { return self.by_library.send(changes, atomic) };
         let program = self.run.use_program(reason)?;
         super::push(program, self.repository, self.session, self.limits, |far| far.send(changes, atomic))
@@ -293,8 +308,8 @@ fn take_on_format(repository: &Repository, far: &Advertisement) -> Result<(), Gi
 fn same_format(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
     const NAMES: [&str; 2] = ["SHA-1", "SHA-256"];
     let ours = repository.is_sha256();
-    match far.refs.values().all(|id| id.is_sha256() == ours) {
-        true => Ok(()),
-        false => Err(GitError::OtherFormat { ours: NAMES[usize::from(ours)], theirs: NAMES[usize::from(!ours)] }),
+    if far.refs.values().all(|id| id.is_sha256() == ours) {
+        return Ok(());
     }
+    Err(GitError::OtherFormat { ours: NAMES[usize::from(ours)], theirs: NAMES[usize::from(!ours)] })
 }

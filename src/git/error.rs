@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use super::Excess;
 use super::choice::Reason;
 use crate::mirror::refs::{BadObjectId, RefName};
 use crate::net::NetError;
@@ -60,6 +61,9 @@ pub enum GitError {
         /// What the far side's hooks said.
         remote_text: String,
     },
+    /// More than a run may bring in.
+    #[error("{0}.")]
+    Limit(Excess),
     /// Only the `git` program could do it, and there is none.
     #[error("The git program is needed ({}), and this machine has none that can be used.", needed(*.0))]
     NoProgram(Reason),
@@ -139,6 +143,12 @@ const fn needed(reason: Reason) -> &'static str {
 /// What the far side said, as a paragraph behind an error.
 pub(crate) fn quoted(remote_text: &str) -> String {
     if remote_text.is_empty() { String::new() } else { format!("\n\nThe remote said:\n{remote_text}") }
+}
+
+impl From<Excess> for GitError {
+    fn from(excess: Excess) -> Self {
+        Self::Limit(excess)
+    }
 }
 
 impl From<BadObjectId> for GitError {

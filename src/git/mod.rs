@@ -40,7 +40,7 @@ pub use engines::{Engines, HANDOVER_OBJECTS, RunEngine, Used};
 pub use error::GitError;
 pub(crate) use error::quoted;
 pub use libgit2::Libgit2;
-pub use limits::Limits;
+pub use limits::{Excess, LimitKind, Limits};
 pub use lock::RepositoryLock;
 pub use memory::PushMemory;
 pub use probe::Probe;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
-use crate::git::{Engines, Limits, Reason, Repositories};
+use crate::coordination::hosts::Hosts;
+use crate::git::{Engines, Reason, Repositories};
 use crate::mirror::engine::EngineName;
 use crate::mirror::key::Direction;
+use crate::mirror::limits::Limits;
 use crate::net::Door;
 use crate::store::MirrorStore;
 
@@ -27,10 +29,10 @@ pub struct Environment {
     pub door: Door,
     /// What speaks git.
     pub engines: Engines,
-    /// What a run may bring into a repository.
+    /// What a run may take, where its mirror does not say otherwise.
     pub limits: Limits,
-    /// How long a run may take.
-    pub run_deadline: Duration,
+    /// The far sides, shared with all nodes.
+    pub hosts: Hosts,
     /// Told how runs end.
     pub observer: Arc<dyn RunObserver>,
 }
@@ -39,6 +41,12 @@ pub struct Environment {
 pub trait RunObserver: Send + Sync {
     /// A run ended.
     fn run_ended(&self, report: &RunReport);
+
+    /// A run passed the limit of this key.
+    fn limit_exceeded(&self, key: &'static str);
+
+    /// A run did not get to its host, for a reason out of a few.
+    fn host_deferred(&self, reason: &'static str);
 }
 
 /// How a run ended.

@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use humantime::format_duration;
+
 use super::shortfall::Shortfall;
 use crate::connections::RedisError;
 use crate::git::GitError;
 use crate::mirror::branches::BadBranchRegex;
-use crate::net::UrlError;
+use crate::net::{NetError, UrlError};
 use crate::sidekiq::{Cancellations, JobFailure, NotDone};
 use crate::store::StoreError;
 
@@ -47,6 +50,41 @@ pub enum RunError {
     /// Push: the repository to be sent is not there.
     #[error("The repository {0} does not exist, so there is nothing to push.")]
     NothingToPush(String),
+    /// The host is given up for a while, since no run got through to it.
+    #[error(
+        "The host {host} has not been serving anybody since {since}: {error} It is tried again in {}; until then, runs \
+         fail at once.", format_duration(*wait)
+    )]
+    HostDown {
+        /// `host:port`.
+        host: String,
+        /// Since when.
+        since: DateTime<Utc>,
+        /// Its last failure.
+        error: String,
+        /// When one run may try.
+        wait: Duration,
+    },
+    /// The host wants to be left alone for longer than a job is put off.
+    #[error("The host {host} is not asked for another {}: {reason}.", format_duration(*wait))]
+    HostAway {
+        /// `host:port`.
+        host: String,
+        /// Why.
+        reason: String,
+        /// For how long.
+        wait: Duration,
+    },
+    /// It is not this run's turn at its host.
+    #[error("The host {host} has to wait for {}: {reason}.", format_duration(*wait))]
+    HostBusy {
+        /// `host:port`.
+        host: String,
+        /// Why.
+        reason: String,
+        /// For how long.
+        wait: Duration,
+    },
     /// Another job runs this mirror now.
     #[error("Another run is at this mirror.")]
     UnderWay,
@@ -72,6 +110,7 @@ impl RunError {
             Self::Interrupted
                 | Self::Superseded
                 | Self::UnderWay
+                | Self::HostBusy { .. }
                 | Self::Redis(_)
                 | Self::Store(StoreError::Redis(_))
                 | Self::Git(GitError::Locked { .. })
@@ -89,11 +128,26 @@ impl RunError {
         matches!(self, Self::Url(_) | Self::Branches(_))
     }
 
+    /// The key of the limit that was passed, if that is what went wrong.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Git(GitError::Limit(excess)) => Some(excess.kind.key()),
+            Self::Git(GitError::Net(NetError::OverBudget { budget, .. })) => Some(budget.key()),
+            Self::Git(GitError::Net(NetError::DeadlinePassed { .. })) => Some("run"),
+            Self::Git(GitError::Net(NetError::Stalled { .. })) => Some("stall"),
+            _ => None,
+        }
+    }
+
     /// What becomes of the job after this.
     pub(super) fn end_of_job(self) -> Result<(), NotDone> {
         match self {
             // Its own entry in the working list decides: if the job was rescued meanwhile, it runs elsewhere already.
             Self::Interrupted | Self::Superseded => Err(NotDone::Interrupted),
+            Self::HostBusy { wait, .. } => {
+                tracing::info!(reason = %self, "put off");
+                Err(NotDone::Later(wait))
+            }
             passing if passing.is_passing() => {
                 tracing::info!(reason = %passing, "put off");
                 Err(NotDone::Later(LATER))

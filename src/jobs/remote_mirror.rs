@@ -14,6 +14,7 @@ use super::shortfall::Shortfall;
 use super::{mirror_id, subject, summary};
 use crate::git::{self, GitError, PushMemory, Repository, Sent};
 use crate::mirror::key::MirrorKey;
+use crate::mirror::limits::Limit;
 use crate::mirror::push_plan::{self, PushRules};
 use crate::mirror::record::{OnDivergence, Rules};
 use crate::mirror::refs::{Advertisement, RefName, RefOutcome, Refs};
@@ -36,7 +37,7 @@ impl Perform for RemoteMirror {
     }
 
     fn expected(&self, _job: &Job) -> Option<Duration> {
-        Some(self.0.run_deadline + MARGIN)
+        Some(self.0.limits.time(Limit::Run) + MARGIN)
     }
 
     async fn abandoned(&self, job: &Job, reason: &str) {
@@ -70,7 +71,7 @@ fn push(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
 
     // Whoever wants nothing to be sent beside a diverged ref, wants nothing half sent either.
     let atomic = on_divergence == OnDivergence::Fail;
-    git::push(run.engine(), &repository, session, &run.environment.limits, |far_side| {
+    git::push(run.engine(), &repository, session, &run.limits, |far_side| {
         let far = far_side.advertisement().clone();
         let local = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
         let remembered = memory.read()?;

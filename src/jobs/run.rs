@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -14,14 +14,16 @@ use super::abandon;
 use super::access::access;
 use super::environment::{Environment, RunOutcome, RunReport};
 use super::error::RunError;
+use super::{host, limits};
 use crate::coordination::run::{Claim, OWNERSHIP, OwnedRun};
-use crate::git::{GitError, Progress, Reason, Repository, RepositoryLock, RunEngine};
+use crate::git::{self, GitError, Progress, Reason, Repository, RepositoryLock, RunEngine};
 use crate::mirror::engine::EngineName;
 use crate::mirror::key::{Direction, MirrorKey};
+use crate::mirror::limits::Limit;
 use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
-use crate::net::{Allowance, Deadline, RemoteUrl, Session};
+use crate::net::{NetError, RemoteUrl, Session};
 use crate::sidekiq::{Job, NotDone};
 use crate::store::{StoreError, Transition};
 
@@ -35,6 +37,9 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
+/// How long a cancelled run's thread has to notice.
+const GRACE: Duration = Duration::from_millis(300);
+
 /// For so long the end of a run is tried to be written while Redis does not answer.
 const WRITING: Duration = Duration::from_mins(5);
 
@@ -42,6 +47,8 @@ const WRITING: Duration = Duration::from_mins(5);
 pub(super) struct Run {
     pub(super) environment: Arc<Environment>,
     pub(super) mirror: Mirror,
+    /// What may come into the repository.
+    pub(super) limits: git::Limits,
     owned: OwnedRun,
     cancel: CancellationToken,
     started: Instant,
@@ -92,6 +99,7 @@ impl Run {
             started: Instant::now(),
             waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
             progress: Arc::default(),
+            limits: limits::transfer(&mirror.settings.limits.or(&environment.limits)),
             engine: environment.engines.for_run(wanted(mirror.settings.engine)),
             mirror: *mirror,
         }))
@@ -101,8 +109,8 @@ impl Run {
     async fn session(&self) -> Result<Session, RunError> {
         let url = RemoteUrl::parse(&self.mirror.settings.url)?;
         let access = access(&self.mirror.settings, self.environment.store.secrets(&self.mirror).await?);
-        let deadline = Deadline::after(self.environment.run_deadline);
-        Ok(self.environment.door.session(url, access, Allowance::until(deadline), self.cancel.clone()))
+        let allowance = limits::allowance(&self.mirror.settings.limits.or(&self.environment.limits));
+        Ok(self.environment.door.session(url, access, allowance, self.cancel.clone()))
     }
 
     /// Keeps other runs out of the repository. To be called off the runtime.
@@ -138,18 +146,19 @@ impl Run {
             Ok(session) => session,
             Err(error) => return self.end(job, Err(error)).await,
         };
+        let place = match host::enter(&self.environment, &session, self.owned.id(), &self.cancel).await {
+            Ok(place) => place,
+            Err(error) => return self.end(job, Err(error)).await,
+        };
         show_progress(job, &self.progress, &session);
         let run = Arc::new(self);
         let blocking = tokio::task::spawn_blocking({
-            let (run, span) = (run.clone(), tracing::Span::current());
+            let (run, session, span) = (run.clone(), session.clone(), tracing::Span::current());
             move || span.in_scope(|| work(&run, &session))
         });
         let result = run.tell_progress_until(blocking).await;
-        match Arc::try_unwrap(run) {
-            Ok(run) => run.end(job, result).await,
-            // The thread has ended and let go of its share.
-            Err(_) => RunError::Broken("its thread did not end".to_owned()).end_of_job(),
-        }
+        host::leave(place, &result, &session, &run.mirror.settings.reach).await;
+        run.end(job, result).await
     }
 
     /// Waits for the git part, and logs now and then how far it has come.
@@ -158,8 +167,10 @@ impl Run {
         mut work: JoinHandle<Result<RunSummary, RunError>>,
     ) -> Result<RunSummary, RunError> {
         loop {
-            if let Ok(result) = timeout(PROGRESS_PERIOD, &mut work).await {
-                return result.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string())));
+            tokio::select! {
+                result = &mut work => return ended(result),
+                () = self.cancel.cancelled() => return self.given_up(work).await,
+                () = tokio::time::sleep(PROGRESS_PERIOD) => {}
             }
             tracing::info!(
                 seconds = self.started.elapsed().as_secs(),
@@ -170,8 +181,19 @@ impl Run {
         }
     }
 
+    /// Waits a moment for the thread of a run that was cancelled. One that is deep in a computation is left behind: the
+    /// network is closed to it, no ref is its to move any more, and until it notices it keeps others out of the
+    /// repository by its lock.
+    async fn given_up(&self, work: JoinHandle<Result<RunSummary, RunError>>) -> Result<RunSummary, RunError> {
+        if let Ok(result) = timeout(GRACE, work).await {
+            return ended(result);
+        }
+        tracing::info!("left behind: what it computes ends without it");
+        Err(GitError::Net(NetError::Cancelled).into())
+    }
+
     /// Writes down how the run ended, lets go of the mirror, and tells what becomes of the job.
-    async fn end(self, job: &Job, result: Result<RunSummary, RunError>) -> Result<(), NotDone> {
+    async fn end(&self, job: &Job, result: Result<RunSummary, RunError>) -> Result<(), NotDone> {
         let result = result.map_err(|error| self.true_reason(error, job));
         let run = self.owned.id().to_owned();
         let engine = self.engine.used().map(|used| used.engine);
@@ -189,6 +211,9 @@ impl Run {
             Err(error) => (RunOutcome::Failed, Some(Event::Fail { run, error: error.told(), engine })),
         };
         self.report(outcome, result.as_ref().err());
+        if let Some(key) = result.as_ref().err().and_then(RunError::limit) {
+            self.environment.observer.limit_exceeded(key);
+        }
         let written = match event {
             Some(event) => self.write(event, job).await,
             None => Ok(false),
@@ -232,7 +257,7 @@ impl Run {
             RunError::Superseded
         } else if let RunError::Git(error @ GitError::Locked { .. }) = error {
             // Another run ends in time; what holds the repository for longer is somebody's to look at.
-            let waits_for_long = job.age().is_some_and(|age| age > self.environment.run_deadline);
+            let waits_for_long = job.age().is_some_and(|age| age > self.environment.limits.time(Limit::Run));
             if waits_for_long { RunError::LockedForLong(error) } else { error.into() }
         } else {
             error
@@ -257,6 +282,10 @@ impl Run {
             (_, Some(error)) => tracing::warn!(elapsed, engine, handover, %error, "{name}"),
         }
     }
+}
+
+fn ended(thread: Result<Result<RunSummary, RunError>, JoinError>) -> Result<RunSummary, RunError> {
+    thread.unwrap_or_else(|panic| Err(RunError::Broken(panic.to_string())))
 }
 
 /// Owns the mirror's run. If an earlier delivery of the same job still does, its process is giving the job up or has

@@ -14,6 +14,7 @@ use super::shortfall::Shortfall;
 use super::{mirror_id, subject, summary};
 use crate::git::{self, Digest, Probe, Repository, Stamp};
 use crate::mirror::key::MirrorKey;
+use crate::mirror::limits::Limit;
 use crate::mirror::pull_plan::{self, PullRules};
 use crate::mirror::record::{Rules, Settings};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
@@ -36,7 +37,7 @@ impl Perform for UpdateMirror {
     }
 
     fn expected(&self, _job: &Job) -> Option<Duration> {
-        Some(self.0.run_deadline + MARGIN)
+        Some(self.0.limits.time(Limit::Run) + MARGIN)
     }
 
     async fn abandoned(&self, job: &Job, reason: &str) {
@@ -61,7 +62,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
     let probe = Probe::new(&repository, "pull")?;
     let default_branch = repository.head()?;
 
-    git::fetch(run.engine(), &repository, session, &run.environment.limits, |upstream| {
+    git::fetch(run.engine(), &repository, session, &run.limits, |upstream| {
         let far = mirrored(upstream.advertisement());
         let seen = Seen {
             far: Digest::of_advertisement(&far),

@@ -4,7 +4,9 @@
 pub mod branches;
 pub mod capacity;
 pub mod engine;
+pub mod hosts;
 pub mod key;
+pub mod limits;
 pub mod pull_plan;
 pub mod push_plan;
 pub mod reach;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::branches::BranchFilter;
 use super::key::{Direction, MirrorId, MirrorKey};
+use super::limits::Limits;
 use super::reach::{EngineChoice, Reach};
 use super::state::RunState;
 
@@ -66,6 +67,9 @@ pub struct Settings {
     /// Which engine moves its objects.
     #[serde(default)]
     pub engine: EngineChoice,
+    /// Its own limits; the others are the worker's.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// What only its direction knows.
     pub rules: Rules,
 }
@@ -80,6 +84,7 @@ impl Settings {
             branches: BranchFilter::All,
             reach: Reach::default(),
             engine: EngineChoice::default(),
+            limits: Limits::default(),
             rules: match direction {
                 Direction::Pull => Rules::Pull { overwrite_diverged: false },
                 Direction::Push => Rules::Push { on_divergence: OnDivergence::default() },

@@ -24,7 +24,7 @@ fn request(session: &Session, service: Service) -> Result<String, NetError> {
     let line = format!("{} {}\0host={}\0", service.program(), url.path(), url.authority());
     let length = line.len() + 4;
     if length > 0xfff0 {
-        return Err(NetError::Setup("the path is too long".to_owned()));
+        return Err(NetError::Unusable { what: "URL".to_owned(), problem: "its path is too long".to_owned() });
     }
     Ok(format!("{length:04x}{line}"))
 }

@@ -9,6 +9,7 @@ use humantime::format_duration;
 
 use super::Forbidden;
 use super::http::{CertificateProblem, RedirectProblem, RemoteText};
+use super::limit::{Budget, size};
 
 /// Why the network did not give what was asked of it. No text holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -259,6 +260,21 @@ pub enum NetError {
         /// The host.
         host: String,
     },
+    /// More than the run may take.
+    #[error(
+        "The server {host} sent more than {} {budget} ({} so far), which is the limit {}; it can be raised for this \
+         mirror (--limit {}=…) or for all (mirror.limits).", size(*limit), size(*seen), budget.key(), budget.key()
+    )]
+    OverBudget {
+        /// The host.
+        host: String,
+        /// What was counted.
+        budget: Budget,
+        /// The limit, in bytes.
+        limit: u64,
+        /// What had come.
+        seen: u64,
+    },
     /// What only happens over SSH.
     #[error(transparent)]
     Ssh(#[from] super::ssh::SshError),
@@ -360,6 +376,13 @@ fn innermost(error: &dyn StdError) -> String {
 /// How the HTTP client's errors begin that are about a tunnel through a proxy; they have no type that could be asked.
 const TUNNEL: &str = "tunnel error: ";
 const TUNNEL_LOGIN: &str = "tunnel error: proxy authorization required";
+
+impl NetError {
+    /// Why a TLS handshake failed that was made for its own sake.
+    pub(super) fn of_handshake(error: &io::Error, authority: String) -> Self {
+        known(error, &authority).unwrap_or_else(|| Self::Broken { authority, reason: error.to_string() })
+    }
+}
 
 /// The error that this link of a chain stands for, if it says enough.
 fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {

@@ -20,12 +20,14 @@ mod error;
 mod guard;
 pub mod host_keys;
 mod http;
+mod limit;
 mod mask;
 mod resolver;
 mod service;
 mod session;
 mod spelling;
 pub mod ssh;
+mod steps;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -40,7 +42,9 @@ pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
     check_authorities, check_proxy, is_own_header,
 };
+pub use limit::Budget;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
+pub use steps::TlsSeen;
 pub use url::{RemoteUrl, Scheme, UrlError};

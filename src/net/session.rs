@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::mask::Masker;
-use super::{Access, Allowance, Door, NetError, RemoteUrl};
+use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl};
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -78,11 +78,12 @@ impl Session {
     /// Whether the run may go on; to be asked in long work that does not touch the network.
     ///
     /// # Errors
-    /// [`NetError::Cancelled`] or [`NetError::DeadlinePassed`].
+    /// [`NetError::Cancelled`], [`NetError::DeadlinePassed`] or [`NetError::OverBudget`].
     pub fn check(&self) -> Result<(), NetError> {
         if self.0.cancel.is_cancelled() {
             return Err(self.failed(NetError::Cancelled));
         }
+        self.within_budget().map_err(|error| self.failed(error))?;
         if self.0.allowance.deadline.has_passed() {
             return Err(self.failed(self.deadline_passed()));
         }
@@ -150,9 +151,33 @@ impl Session {
         self.touch();
     }
 
+    /// Counts, so that the next wait or [`Session::check`] fails when it was too much.
     pub(super) fn count_received(&self, bytes: usize) {
         self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
         self.touch();
+    }
+
+    /// Refuses a list of refs of which so much has come already.
+    ///
+    /// # Errors
+    /// [`NetError::OverBudget`].
+    pub fn check_listing(&self, seen: u64) -> Result<(), NetError> {
+        let limit = self.0.allowance.listing;
+        if seen <= limit { Ok(()) } else { Err(self.failed(self.over(Budget::Listing, limit, seen))) }
+    }
+
+    fn within_budget(&self) -> Result<(), NetError> {
+        let (limit, seen) = (self.0.allowance.received, self.traffic().received);
+        if seen <= limit { Ok(()) } else { Err(self.over(Budget::Received, limit, seen)) }
+    }
+
+    fn over(&self, budget: Budget, limit: u64, seen: u64) -> NetError {
+        NetError::OverBudget { host: self.0.url.host().to_owned(), budget, limit, seen }
+    }
+
+    /// How long the far side may be silent.
+    fn stall_timeout(&self) -> Duration {
+        self.0.allowance.stall.unwrap_or(self.0.door.stall_timeout)
     }
 
     /// Waits on a blocking thread for `work`, within every limit.
@@ -167,6 +192,7 @@ impl Session {
 
     /// `work`, or the limit that ended it. `work` comes before the timers, so that what is ready costs none.
     pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        self.within_budget()?;
         self.touch();
         tokio::select! {
             biased;
@@ -175,13 +201,13 @@ impl Session {
             () = sleep_until(self.0.allowance.deadline.at()) => Err(self.deadline_passed()),
             () = self.stalled() => Err(NetError::Stalled {
                 authority: self.0.url.authority(),
-                limit: self.0.door.stall_timeout,
+                limit: self.stall_timeout(),
             }),
         }
     }
 
     async fn stalled(&self) {
-        let limit = self.0.door.stall_timeout;
+        let limit = self.stall_timeout();
         loop {
             let last_byte = self.0.opened + Duration::from_millis(self.0.last_byte.load(Ordering::Relaxed));
             match limit.checked_sub(last_byte.elapsed()) {

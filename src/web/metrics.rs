@@ -48,6 +48,9 @@ pub struct Metrics {
     scheduled: IntCounter,
     abandoned: IntCounter,
     last_tick: Gauge,
+    limits: IntCounterVec,
+    deferrals: IntCounterVec,
+    breakers: IntGauge,
 }
 
 impl Metrics {
@@ -133,6 +136,17 @@ impl Metrics {
                 "sidemirror_scheduler_last_tick_timestamp_seconds",
                 "When this process last scheduled due mirrors; the latest of all workers counts",
             )?,
+            limits: add.counters(
+                "sidemirror_limit_exceeded_total",
+                "Runs that passed a limit, by its key",
+                &["limit"],
+            )?,
+            deferrals: add.counters(
+                "sidemirror_host_deferrals_total",
+                "Runs that did not get to their host, by reason",
+                &["reason"],
+            )?,
+            breakers: add.int_gauge("sidemirror_host_breakers_open", "Hosts that are given up for a while")?,
             registry,
         };
         metrics.redis_up.set(1);
@@ -163,6 +177,11 @@ impl Metrics {
         self.redis_data_losses.inc();
     }
 
+    /// So many hosts are given up.
+    pub fn hosts_given_up(&self, hosts: usize) {
+        self.breakers.set(whole(hosts));
+    }
+
     fn show_mirrors(&self, tick: &Tick) {
         let count = |state, number| self.mirrors.with_label_values(&[state]).set(whole(number));
         count("due", tick.counts.due);
@@ -191,6 +210,14 @@ impl RunObserver for Metrics {
         if let Some(waiting) = report.waiting {
             self.waiting.observe(waiting.as_secs_f64());
         }
+    }
+
+    fn limit_exceeded(&self, key: &'static str) {
+        self.limits.with_label_values(&[key]).inc();
+    }
+
+    fn host_deferred(&self, reason: &'static str) {
+        self.deferrals.with_label_values(&[reason]).inc();
     }
 }
 

@@ -11,7 +11,6 @@ use crate::world::World;
 /// Stands for a public address: it may be reached, its neighbours may not.
 const GOOD: &str = "127.9.9.9";
 const FORBIDDEN: &str = "127.0.0.1";
-const SCHEMES: [&str; 4] = ["http", "https", "ssh", "git"];
 const NOBODY: [IpAddr; 0] = [];
 
 fn good_rule(world: &World) -> String {
@@ -43,8 +42,9 @@ fn no_name_leads_to_a_forbidden_address() {
     world.dns.alias("alias-of-alias.test", "alias.test.");
     world.dns.alias("alias-to-v6.test", "v6.test.");
     let door = world.door_with(&[&good_rule(&world)], &[]);
-    for engine in engines() {
-        for host in [
+    for contender in engines() {
+        let engine = &*contender.engine;
+        let hosts = [
             "v4.test",
             "V4.TEST",
             "v4.test.",
@@ -67,10 +67,11 @@ fn no_name_leads_to_a_forbidden_address() {
             "alias.test",
             "alias-of-alias.test",
             "alias-to-v6.test",
-        ] {
-            for scheme in SCHEMES {
+        ];
+        for (turn, host) in hosts.iter().enumerate() {
+            for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                world.refused(&*engine, &door, &url, &Access::default());
+                world.refused(engine, &door, &url, &Access::default());
             }
         }
     }
@@ -82,11 +83,12 @@ fn an_allowed_address_is_reached_by_its_name() {
     world.dns.is("good.test", &[GOOD]);
     world.dns.alias("alias.test", "good.test.");
     let door = world.door_with(&[&good_rule(&world)], &[]);
-    for engine in engines() {
-        for host in ["good.test", "alias.test", GOOD] {
-            for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for (turn, host) in ["good.test", "alias.test", GOOD].iter().enumerate() {
+            for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                let error = world.attempt(&*engine, &door, &url, &Access::default());
+                let error = world.attempt(engine, &door, &url, &Access::default());
                 let arrivals = world.canary.arrivals();
                 assert!(!arrivals.is_empty(), "{url}: {error}");
                 assert!(arrivals.iter().all(|arrival| arrival.to_string() == GOOD), "{url}: {arrivals:?}");
@@ -102,8 +104,9 @@ fn an_answer_that_changes_is_checked_each_time_it_is_used() {
     let door = world.door_with(&[&good_rule(&world)], &[]);
     let access = Access::default();
     let mut number = 0;
-    for engine in engines() {
-        for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for scheme in contender.schemes(0) {
             for turns in [
                 [&[GOOD] as &[&str], &[FORBIDDEN]],
                 [&[FORBIDDEN], &[GOOD]],
@@ -120,7 +123,7 @@ fn an_answer_that_changes_is_checked_each_time_it_is_used() {
                     let session = World::session(&door, url, access.clone());
                     let limits = sidemirror::git::Limits::NONE;
                     let result: Result<(), GitError> =
-                        sidemirror::git::fetch(&*engine, &world.repository, &session, &limits, |_| Ok(()));
+                        sidemirror::git::fetch(engine, &world.repository, &session, &limits, |_| Ok(()));
                     result.unwrap_err();
                 }
                 let arrivals = world.canary.arrivals();
@@ -135,10 +138,11 @@ fn an_answer_that_changes_is_checked_each_time_it_is_used() {
 fn a_name_without_an_address_is_not_resolved_elsewhere() {
     let world = World::new();
     let door = world.door(world.settings());
-    for engine in engines() {
-        for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for scheme in contender.schemes(0) {
             let url = format!("{scheme}://nobody.test:{}/p.git", world.canary.port());
-            let error = world.attempt(&*engine, &door, &url, &Access::default());
+            let error = world.attempt(engine, &door, &url, &Access::default());
             let expected = NetError::Unresolved { host: "nobody.test".to_owned() };
             assert_eq!(error.to_string(), expected.to_string());
             assert_eq!(world.canary.arrivals(), NOBODY);

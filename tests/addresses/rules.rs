@@ -7,15 +7,14 @@ use sidemirror::net::{Access, Door, DoorSettings};
 use crate::engines::engines;
 use crate::world::World;
 
-const SCHEMES: [&str; 3] = ["http", "ssh", "git"];
-
 /// Whether the canary is reached at all; it is, or the guard says why not.
 fn is_reached(world: &World, door: &Door, host: &str) -> bool {
     let mut verdicts = Vec::new();
-    for engine in engines() {
-        for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for scheme in contender.schemes(0) {
             let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-            let told = world.attempt(&*engine, door, &url, &Access::default()).to_string();
+            let told = world.attempt(engine, door, &url, &Access::default()).to_string();
             let reached = world.canary.arrivals() != [] as [IpAddr; 0];
             assert_eq!(reached, !told.starts_with("Requests to "), "{url}: {told}");
             verdicts.push(reached);

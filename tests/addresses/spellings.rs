@@ -112,8 +112,6 @@ const ELSEWHERE: &[&str] = &[
     "[2a00::5efe:7f00:1]",
 ];
 
-const SCHEMES: [&str; 4] = ["http", "https", "ssh", "git"];
-
 fn own_addresses() -> Vec<String> {
     let addresses = getifaddrs().unwrap().filter_map(|interface| interface.address);
     let v4 = addresses.filter_map(|address| address.as_sockaddr_in().map(|v4| v4.ip().to_string()));
@@ -128,11 +126,12 @@ fn no_spelling_of_a_forbidden_address_leads_through() {
     let hosts = [THIS_MACHINE, NAMES_OF_THIS_MACHINE, ELSEWHERE].concat();
     let hosts: Vec<&str> = hosts.into_iter().chain(own.iter().map(String::as_str)).collect();
     assert!(hosts.len() > 60, "{}", hosts.len());
-    for engine in engines() {
-        for host in &hosts {
-            for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for (turn, host) in hosts.iter().enumerate() {
+            for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                world.refused(&*engine, &door, &url, &Access::default());
+                world.refused(engine, &door, &url, &Access::default());
             }
         }
     }
@@ -144,11 +143,12 @@ fn the_canary_sees_whoever_is_let_through() {
     let world = World::new();
     let allow = ["127.0.0.0/8", "::1", "0.0.0.0", "::", "localhost"].map(|text| text.parse().unwrap());
     let door = world.door(DoorSettings { allow: allow.into(), ..world.settings() });
-    for engine in engines() {
-        for host in THIS_MACHINE {
-            for scheme in SCHEMES {
+    for contender in engines() {
+        let engine = &*contender.engine;
+        for (turn, host) in THIS_MACHINE.iter().enumerate() {
+            for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                let error = world.attempt(&*engine, &door, &url, &Access::default());
+                let error = world.attempt(engine, &door, &url, &Access::default());
                 assert_ne!(world.canary.arrivals(), [] as [IpAddr; 0], "{} {url}: {error}", engine.name());
             }
         }
@@ -161,7 +161,8 @@ fn the_short_form_and_tricks_with_the_login_lead_nowhere_else() {
     let port = world.canary.port();
     let door = world.door(world.settings());
     world.dns.is("good.test", &["127.9.9.9"]);
-    for engine in engines() {
+    for contender in engines() {
+        let engine = &*contender.engine;
         for url in [
             "git@localhost:p.git".to_owned(),
             "git@127.1:p.git".to_owned(),
@@ -177,7 +178,7 @@ fn the_short_form_and_tricks_with_the_login_lead_nowhere_else() {
             format!("http://good.test%40127.0.0.1@127.0.0.1:{port}/p.git"),
             format!("ssh://git@good.test@127.0.0.1:{port}/p.git"),
         ] {
-            world.refused(&*engine, &door, &url, &Access::default());
+            world.refused(engine, &door, &url, &Access::default());
         }
     }
 }
@@ -187,10 +188,11 @@ fn low_ports_without_a_git_server_are_not_tried() {
     let world = World::new();
     // It may be reached, but for the port.
     let door = world.door_with(&["127.9.9.9:22"], &[]);
-    for engine in engines() {
+    for contender in engines() {
+        let engine = &*contender.engine;
         for (scheme, port) in [("http", 25), ("https", 110), ("ssh", 23), ("git", 111), ("http", 1023)] {
             let url = format!("{scheme}://git.test:{port}/p.git");
-            let told = world.refused(&*engine, &door, &url, &Access::default());
+            let told = world.refused(engine, &door, &url, &Access::default());
             assert_eq!(told, "Only allowed ports are 22, 80, 443, and any over 1024 (git.test).");
         }
     }

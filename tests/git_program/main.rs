@@ -5,6 +5,13 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod children;
 mod fetching;
+mod lines;
+mod objects;
 mod pushing;
+#[path = "../ssh_hosts/sshd.rs"]
+#[allow(dead_code, reason = "its own tests use more of it")]
+mod sshd;
+mod traps;
 mod world;

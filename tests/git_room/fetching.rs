@@ -23,6 +23,7 @@ with_both_engines!(
     a_commit_without_its_tree_is_refused_and_leaves_nothing,
     a_tree_with_a_git_folder_in_it_is_refused,
     runs_at_the_same_time_do_not_take_each_others_login,
+    fifty_thousand_refs_are_listed_and_a_few_new_ones_among_them_come,
 );
 
 fn branches_and_both_kinds_of_tags_arrive_and_a_moved_tag_follows(kind: Kind) {
@@ -206,4 +207,22 @@ fn runs_at_the_same_time_do_not_take_each_others_login(kind: Kind) {
             });
         }
     });
+}
+
+fn fifty_thousand_refs_are_listed_and_a_few_new_ones_among_them_come(kind: Kind) {
+    let world = World::of(kind);
+    let upstream = world.served("wide.git");
+    let id = world.commit(&upstream, "main", "one");
+    let mut packed = "# pack-refs with: peeled fully-peeled sorted \n".to_owned();
+    for number in 0..50_000 {
+        let _ = writeln!(packed, "{id} refs/tags/wide/{number:05}");
+    }
+    std::fs::write(upstream.join("packed-refs"), packed).unwrap();
+    let ours = world.ours("wide.git");
+    world.mirror(&ours, &world.session("wide.git")).unwrap();
+    assert_eq!(world.refs(ours.path()).len(), 50_001);
+    world.commit(&upstream, "main", "two");
+    world.commit(&upstream, "other", "three");
+    assert_eq!(world.mirror(&ours, &world.session("wide.git")).unwrap().objects, 6);
+    assert_eq!(world.refs(ours.path()), world.refs(&upstream));
 }

@@ -13,6 +13,7 @@ pub(crate) struct Case {
     /// A sentence without a verb for the reader of the test's output.
     pub(crate) name: &'static str,
     pub(crate) direction: Direction,
+    pub(crate) way: Way,
     pub(crate) far: Behaviour,
     pub(crate) end: End,
     pub(crate) takes: Takes,
@@ -32,6 +33,33 @@ impl Direction {
             Self::Pull => "pull",
             Self::Push => "push",
         }
+    }
+}
+
+/// How the far side is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    Http,
+    Https,
+    Ssh,
+    /// Git's own protocol.
+    Git,
+}
+
+impl Way {
+    pub(crate) fn url(self, port: u16) -> String {
+        let before = match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+            Self::Ssh => "ssh://git@",
+            Self::Git => "git://",
+        };
+        format!("{before}127.0.0.1:{port}/group/project.git")
+    }
+
+    /// Whether it knows user and password.
+    pub(crate) const fn has_logins(self) -> bool {
+        !matches!(self, Self::Git)
     }
 }
 
@@ -70,7 +98,15 @@ impl Takes {
 
 /// A pull that fails at once.
 pub(crate) fn pull(name: &'static str, far: Behaviour, told: &'static str) -> Case {
-    Case { name, direction: Direction::Pull, far, end: End::Fails(told), takes: Takes::NoTime, is_large: false }
+    Case {
+        name,
+        direction: Direction::Pull,
+        way: Way::Http,
+        far,
+        end: End::Fails(told),
+        takes: Takes::NoTime,
+        is_large: false,
+    }
 }
 
 /// A push that fails at once.
@@ -79,6 +115,11 @@ pub(crate) fn push(name: &'static str, far: Behaviour, told: &'static str) -> Ca
 }
 
 impl Case {
+    /// The same over another transport.
+    pub(crate) fn over(self, way: Way) -> Self {
+        Self { way, ..self }
+    }
+
     /// One that fails only after the stall limit.
     pub(crate) fn stalling(self) -> Self {
         Self { takes: Takes::Stall, ..self }

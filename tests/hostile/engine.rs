@@ -6,15 +6,17 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     Libgit2,
+    Program,
 }
 
 impl Engine {
-    pub(crate) const ALL: [Self; 1] = [Self::Libgit2];
+    pub(crate) const ALL: [Self; 2] = [Self::Libgit2, Self::Program];
 
-    /// The keys that make a worker use it for everything.
-    pub(crate) fn settings(self) -> &'static [(&'static str, &'static str)] {
+    /// The section that makes a worker use it for everything.
+    pub(crate) const fn setting(self) -> &'static str {
         match self {
-            Self::Libgit2 => &[],
+            Self::Libgit2 => "{engine: libgit2}",
+            Self::Program => "{engine: git}",
         }
     }
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Libgit2 => "libgit2",
+            Self::Program => "git",
         })
     }
 }

@@ -1,11 +1,12 @@
 //! Far sides written to do harm: none may take time, memory or objects beyond the limits, and none may keep the worker
 //! or another mirror from its work.
 //!
-//! Most cases wait for a limit to pass, so all run at the same time, however few processors there are.
+//! Many cases wait for a limit to pass, so more run at a time than there are processors.
 
 #![cfg(test)]
 
 mod case;
+mod daemons;
 mod engine;
 mod http;
 mod intact;
@@ -34,6 +35,9 @@ use case::Case;
 use engine::Engine;
 use world::World;
 
+/// More would wait for processors, and not for limits.
+const AT_ONCE: usize = 24;
+
 fn main() {
     let mut trials = Vec::new();
     for engine in Engine::ALL {
@@ -46,6 +50,7 @@ fn main() {
             ("transfers", transfers::cases),
             ("objects", objects::cases),
             ("pushes", pushes::cases),
+            ("daemons", daemons::cases),
         ];
         for (subject, case) in
             crowd.into_iter().flat_map(|(subject, cases)| cases().into_iter().map(move |case| (subject, case)))
@@ -58,6 +63,6 @@ fn main() {
         }
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(trials.len());
+    arguments.test_threads.get_or_insert(AT_ONCE);
     libtest_mimic::run(&arguments, trials).exit();
 }

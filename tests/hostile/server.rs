@@ -96,11 +96,14 @@ impl Visit {
         self.socket.set_read_timeout(Some(Duration::from_secs(1)))?;
         for byte in bytes.iter().cycle() {
             self.send([*byte])?;
-            // A goodbye is noticed at once; nothing else is expected.
-            match self.socket.read(&mut [0]) {
-                Ok(0) => break,
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
+            // A goodbye is noticed at once; whatever else is said goes unheard.
+            loop {
+                match self.socket.read(&mut [0; 4096]) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())

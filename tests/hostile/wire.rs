@@ -13,7 +13,8 @@ pub(crate) const FLUSH: &[u8] = b"0000";
 pub(crate) const LONGEST: usize = 65516;
 
 /// What an upload-pack can do.
-pub(crate) const FETCH: &str = "multi_ack side-band-64k ofs-delta thin-pack no-progress symref=HEAD:refs/heads/main";
+pub(crate) const FETCH: &str =
+    "multi_ack_detailed side-band-64k ofs-delta thin-pack no-progress symref=HEAD:refs/heads/main";
 
 /// What a receive-pack can do.
 pub(crate) const PUSH: &str = "report-status delete-refs side-band-64k quiet ofs-delta";
@@ -35,19 +36,23 @@ pub(crate) fn preface(program: &str) -> Vec<u8> {
 }
 
 /// A list of these refs; the first carries what the far side can do.
-pub(crate) fn listing<'a>(
-    program: &str,
-    capabilities: &str,
-    refs: impl IntoIterator<Item = (&'a [u8], Id)>,
-) -> Vec<u8> {
-    let mut list = preface(program);
-    let mut capabilities = format!("\0{capabilities}");
+pub(crate) fn listed<'a>(capabilities: &str, refs: impl IntoIterator<Item = (&'a [u8], Id)>) -> Vec<u8> {
+    let (mut list, mut capabilities) = (Vec::new(), format!("\0{capabilities}"));
     for (name, id) in refs {
         let end = std::mem::take(&mut capabilities);
         list.extend(line([id.to_string().as_bytes(), b" ", name, end.as_bytes(), b"\n"].concat()));
     }
     list.extend(FLUSH);
     list
+}
+
+/// The same as HTTP has it.
+pub(crate) fn listing<'a>(
+    program: &str,
+    capabilities: &str,
+    refs: impl IntoIterator<Item = (&'a [u8], Id)>,
+) -> Vec<u8> {
+    [preface(program), listed(capabilities, refs)].concat()
 }
 
 /// A far side for a pull: an honest list whose `HEAD` and `refs/heads/main` are `tip`, and `serve` for the request that

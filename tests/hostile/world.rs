@@ -8,7 +8,7 @@ use chrono::Utc;
 use redis::Commands as _;
 use serde_json::{Value, json};
 
-use crate::case::{DEADLINE, Direction, STALL};
+use crate::case::{DEADLINE, Direction, STALL, Way};
 use crate::engine::Engine;
 use crate::memory::{Peak, Watch};
 use crate::neighbours::Neighbours;
@@ -45,8 +45,8 @@ impl World {
             .mirror("scheduler", false)
             .mirror("connect_timeout", seconds(STALL))
             .mirror("stall_timeout", seconds(STALL))
-            .mirror("run_deadline", seconds(DEADLINE));
-        let installation = engine.settings().iter().fold(installation, |all, (key, value)| all.mirror(key, value));
+            .mirror("run_deadline", seconds(DEADLINE))
+            .mirror("git", engine.setting());
         let password = installation.password_file(GitServer::PASSWORD);
         let worker = installation.start_worker();
         let watch = Watch::start(worker.id());
@@ -61,11 +61,12 @@ impl World {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn add(&self, direction: Direction, id: u64, url: &str) {
+    pub(crate) fn add(&self, direction: Direction, id: u64, way: Way, url: &str) {
         let (number, repository) = (id.to_string(), local_path(id));
         let mirror = ["mirror", "add", direction.word(), "--id", &number, "--repository", &repository, "--url", url];
         let login = ["--user", GitServer::USER, "--password-file", self.password.to_str().unwrap()];
-        self.installation.cli_ok(&[&mirror[..], &login].concat());
+        let login = if way.has_logins() { &login[..] } else { &[] };
+        self.installation.cli_ok(&[&mirror, login].concat());
     }
 
     /// The forge's repository that the mirror of this number is about. It may not exist yet.

@@ -6,12 +6,13 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::{GitError, Reason};
+use sidemirror::git::{Excess, GitError, LimitKind, Reason};
 use sidemirror::jobs::{RunError, Shortfall};
 use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
-use sidemirror::net::{CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
+use sidemirror::net::ssh::SshError;
+use sidemirror::net::{Budget, CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -77,13 +78,17 @@ fn of_the_network() -> Vec<String> {
         Unusable { what: "proxy".to_owned(), problem: reason() };
         NotGit { host: host(), content_type: "text/html".to_owned() };
         TooLarge { host: host() };
+        OverBudget { host: host(), budget: Budget::Received, limit: 1, seen: 2 };
         Setup(reason());
+        Ssh(SshError::Key("it is encrypted, and there is no passphrase"));
     );
+    texts.extend(of_ssh());
     let kinds = one_of_each!(Forbidden:
         Loopback; LocalNetwork; LinkLocal; SharedAddress; Metadata; Unspecified; Broadcast; Multicast; Reserved; Port; Denied;
         NotAllowed;
     );
     texts.extend(kinds.iter().map(|kind| format!("{kind} (git.example.org).")));
+    texts.push(NetError::OverBudget { host: host(), budget: Budget::Listing, limit: 1, seen: 2 }.to_string());
     let remote = RemoteText::default;
     texts.push(NetError::LoginNeeded { host: host(), realm: None, remote: remote() }.to_string());
     texts.push(NetError::Busy { host: host(), status: 429, pause: None, until: None, remote: remote() }.to_string());
@@ -108,9 +113,31 @@ fn of_the_network() -> Vec<String> {
     texts
 }
 
+fn of_ssh() -> Vec<String> {
+    let shown = || "SHA256:AAAA (ED25519)".to_owned();
+    let (user, remote) = (|| "git".to_owned(), RemoteText::default);
+    one_of_each!(SshError:
+        HandshakeTimeout { authority: authority(), limit: LIMIT };
+        Protocol { authority: authority(), reason: reason() };
+        HostKeyUnknown { authority: authority(), shown: shown() };
+        HostKeyChanged { authority: authority(), shown: shown(), stored: shown() };
+        HostKeyRevoked { authority: authority(), shown: shown() };
+        HostCertificate { authority: authority(), reason: reason() };
+        Key("it is encrypted, and there is no passphrase");
+        KeyRefused { authority: authority(), user: user(), fingerprint: shown(), remote: remote() };
+        PasswordRefused { authority: authority(), user: user(), remote: remote() };
+        LoginMismatch { authority: authority(), user: user(), offered: "publickey".to_owned(), ours: "only a password" };
+        Questions { authority: authority(), user: user(), prompt: "Code:".to_owned() };
+        CommandRefused { authority: authority(), user: user(), program: "git-upload-pack", remote: remote() };
+        Program { authority: authority(), program: "git-upload-pack", ending: "status 128".to_owned(), remote: remote() };
+    )
+}
+
 fn of_git() -> Vec<String> {
     let name = || "group/project.git".to_owned();
-    one_of_each!(GitError:
+    let kinds = [LimitKind::Refs, LimitKind::PackObjects, LimitKind::Growth, LimitKind::Object, LimitKind::InProcess];
+    let excesses = kinds.map(|kind| GitError::Limit(Excess { kind, limit: 1, seen: 2 }).to_string());
+    let others = one_of_each!(GitError:
         Net(NetError::Cancelled);
         Locked { holder: "another run".to_owned(), waited: LIMIT };
         BadPath { name: name(), reason: "for some reason" };
@@ -128,7 +155,9 @@ fn of_git() -> Vec<String> {
         Setup(reason());
         Io { action: "write a file", source: io::Error::other("disk full") };
         Library { action: "read the refs", source: git2::Error::from_str("damaged") };
-    )
+        Limit(Excess { kind: LimitKind::Refs, limit: 1, seen: 2 });
+    );
+    others.into_iter().chain(excesses).collect()
 }
 
 fn of_a_run() -> Vec<String> {
@@ -140,6 +169,9 @@ fn of_a_run() -> Vec<String> {
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());
         NothingToPush("group/project.git".to_owned());
+        HostDown { host: authority(), since: chrono::DateTime::UNIX_EPOCH, error: "It broke.".to_owned(), wait: LIMIT };
+        HostAway { host: authority(), reason: reason(), wait: LIMIT };
+        HostBusy { host: authority(), reason: reason(), wait: LIMIT };
         UnderWay;
         Superseded;
         Interrupted;

@@ -22,14 +22,18 @@ pub(crate) fn uninstall(repository: &Repository, hook: &str) {
     fs::remove_file(repository.path().join("hooks").join(hook)).unwrap();
 }
 
-/// A push of `main` and `topic` to a far side that has neither.
+/// A push of `main` and `topic` to a far side that has neither, and where each ref counts for itself.
 fn stage() -> (World, Repository, Repository) {
+    stage_with(&["--on-divergence", "overwrite"])
+}
+
+fn stage_with(options: &[&str]) -> (World, Repository, Repository) {
     let world = World::start();
     let (here, there) = (world.create_local(1), world.git.create("far.git"));
     tell(&here);
     put(&here, "refs/heads/main", "next");
     put(&here, "refs/heads/topic", "fork");
-    world.add_push(1, "far.git", &[]);
+    world.add_push(1, "far.git", options);
     (world, here, there)
 }
 
@@ -104,6 +108,22 @@ fn a_far_ref_that_moves_after_it_was_listed_is_not_overwritten_and_the_others_go
     assert_listed(&error);
     assert_eq!(there.id_of("refs/heads/main"), theirs);
     assert_eq!(word(&there, "refs/heads/topic"), "next");
+}
+
+#[test]
+fn of_a_push_that_fails_on_divergence_all_refs_go_or_none() {
+    let (world, here, there) = stage_with(&["--on-divergence", "fail"]);
+    install(&there, "update", "[ \"$1\" = refs/heads/main ]");
+    let error = world.fail("push", 1);
+    assert!(error.contains("Failed to create branch 'topic': hook declined."), "{error}");
+    let held_back = "Failed to create branch 'main': all refs are pushed or none, and refs/heads/topic was refused.";
+    assert!(error.contains(held_back), "{error}");
+    assert_listed(&error);
+    assert_eq!(there.refs().len(), 0);
+
+    uninstall(&there, "update");
+    assert_eq!(world.succeed("push", 1), 2);
+    assert_eq!(there.mirrored_refs(), here.mirrored_refs());
 }
 
 fn word_there(there: &Repository, branch: &str) -> String {

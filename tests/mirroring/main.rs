@@ -18,7 +18,6 @@ mod pull_table;
 mod push_memory;
 mod push_table;
 mod retries;
-mod secrets;
 mod sizes;
 mod world;
 

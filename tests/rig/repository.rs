@@ -147,7 +147,8 @@ impl Repository {
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
     }
 
-    fn import(&self, stream: &str) {
+    /// Feeds `git fast-import`.
+    pub fn import(&self, stream: &str) {
         self.git_with_input(&["fast-import", "--quiet", "--force"], stream);
     }
 

@@ -74,7 +74,7 @@ fn what_the_far_side_says_about_a_missing_repository_is_told() {
     assert_eq!(
         said,
         format!(
-            "On 127.0.0.1:{}, git-upload-pack ended with status 128. The server said: fatal: '/no/such.git' does not \
+            "On 127.0.0.1:{}, git-upload-pack ended with status 128.\n\nThe remote said:\nfatal: '/no/such.git' does not \
              appear to be a git repository",
             sshd.port
         )
@@ -89,5 +89,5 @@ fn a_server_that_runs_no_programs_says_so() {
     sshd.authorise(&public);
     let access = with_key(&me(), &private, &sshd.known("ed25519"));
     let said = refusal(&world.session(&format!("ssh://127.0.0.1:{}/x.git", sshd.port), access));
-    assert!(said.contains("ended with status 3. The server said: only for Alice"), "{said}");
+    assert!(said.contains("ended with status 3.\n\nThe remote said:\nonly for Alice"), "{said}");
 }

@@ -58,7 +58,17 @@ impl World {
 
     pub(crate) fn session(&self, url: &str, access: Access) -> Session {
         let allowance = Allowance::until(Deadline::after(Duration::from_mins(1)));
-        self.door.session(RemoteUrl::parse(url).unwrap(), access, allowance, CancellationToken::new())
+        self.session_with(url, access, allowance, CancellationToken::new())
+    }
+
+    pub(crate) fn session_with(
+        &self,
+        url: &str,
+        access: Access,
+        allowance: Allowance,
+        cancel: CancellationToken,
+    ) -> Session {
+        self.door.session(RemoteUrl::parse(url).unwrap(), access, allowance, cancel)
     }
 
     /// Fetches branches and tags, sets ours to them, and returns how many objects came.

@@ -14,7 +14,6 @@ use super::super::output;
 use super::view::View;
 use super::{detected, ssh_url, written};
 use crate::mirror::record::Mirror;
-use crate::mirror::state::Status;
 use crate::net::RemoteUrl;
 use crate::net::host_keys::{Fingerprint, KnownHosts, Verdict};
 use crate::store::SecretsChange;
@@ -41,7 +40,7 @@ struct Source {
     /// authorities stay
     #[arg(long)]
     detect: bool,
-    /// Store the lines of this known_hosts file (- is the standard input), in the place of all that is stored
+    /// Store the lines of this file, a `known_hosts`, in the place of all that is stored (`-`: the standard input)
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -58,7 +57,7 @@ pub(super) async fn trust(administration: &Administration, args: &TrustArgs) -> 
         let changed = mirror.settings.reach.known_hosts != new;
         mirror.settings.reach.known_hosts.clone_from(&new);
         // What failed for want of them is tried again.
-        if changed && mirror.state.status != Status::Started {
+        if changed {
             mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
         }
     };

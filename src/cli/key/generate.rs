@@ -9,7 +9,6 @@ use super::super::mirror::{Which, existing, missing};
 use super::view::View;
 use crate::mirror::reach::AuthMethod;
 use crate::mirror::record::Mirror;
-use crate::mirror::state::Status;
 use crate::net::ssh::{KeyType, SshKey};
 use crate::store::{Change, SecretName, SecretsChange};
 
@@ -57,9 +56,7 @@ pub(super) async fn generate(administration: &Administration, args: &GenerateArg
     };
     let mut change = |mirror: &mut Mirror| {
         mirror.settings.reach.auth_method = AuthMethod::SshPublicKey;
-        if mirror.state.status != Status::Started {
-            mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
-        }
+        mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
     };
     let mirror = administration.store.change(key, &mut change, &secrets).await?;
     mirror.with_context(|| missing(key))?;

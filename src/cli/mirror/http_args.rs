@@ -8,12 +8,11 @@ use reqwest::header::HeaderName;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use super::login::password;
 use super::secret_file;
 use crate::mirror::reach::{Reach, Redirects};
-use crate::net::is_own_header;
+use crate::net::{check_proxy, is_own_header};
 use crate::store::{Change, Login, SecretsChange};
 
 #[derive(Debug, Clone, Args)]
@@ -102,9 +101,7 @@ impl HttpArgs {
             secrets.bearer = Change::Set(secret_file::line("--bearer-file", file, "the token")?);
         }
         for given in &self.header_file {
-            let (name, file) = given.split_once('=').context("--header-file: expected NAME=FILE")?;
-            let value = secret_file::line("--header-file", file.as_ref(), "the header's value")?;
-            secrets.headers.push((header_name("--header-file", name)?, Change::Set(value)));
+            secrets.headers.push(header(given)?);
         }
         if let Some(user) = &self.proxy_user {
             let file = self.proxy_password_file.as_ref();
@@ -178,6 +175,7 @@ impl HttpSettings {
     }
 }
 
+/// A header's name as it is stored.
 fn header_name(flag: &str, name: &str) -> anyhow::Result<String> {
     let name =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| anyhow!("{flag}: {name:?} is no name of a header"))?;
@@ -187,25 +185,25 @@ fn header_name(flag: &str, name: &str) -> anyhow::Result<String> {
     Ok(name.as_str().to_owned())
 }
 
+/// A header that may be sent.
+fn header(given: &str) -> anyhow::Result<(String, Change<SecretString>)> {
+    let (name, file) = given.split_once('=').context("--header-file: expected NAME=FILE")?;
+    let name = header_name("--header-file", name)?;
+    let value = secret_file::line("--header-file", file.as_ref(), "the header's value")?;
+    Ok((name, Change::Set(value)))
+}
+
 /// A proxy as it is stored.
 fn proxy(text: &str) -> anyhow::Result<Change<String>> {
-    const EXPECTED: &str = "--proxy: expected http://HOST:PORT, none, or \"\"";
-    if text.is_empty() {
-        return Ok(Change::Clear);
+    match text {
+        "" => Ok(Change::Clear),
+        "none" => Ok(Change::Set(text.to_owned())),
+        _ => {
+            let url =
+                check_proxy(text).context("--proxy (its login goes into --proxy-user and --proxy-password-file)")?;
+            Ok(Change::Set(url.as_str().trim_end_matches('/').to_owned()))
+        }
     }
-    if text == "none" {
-        return Ok(Change::Set(text.to_owned()));
-    }
-    let url = Url::parse(text).map_err(|_| anyhow!(EXPECTED))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        bail!(
-            "--proxy: leave user and password out of the URL, where they would be seen; give --proxy-user and --proxy-password-file"
-        );
-    }
-    if url.scheme() != "http" || url.host().is_none() || url.path() != "/" || url.query().is_some() {
-        bail!(EXPECTED);
-    }
-    Ok(Change::Set(url.as_str().trim_end_matches('/').to_owned()))
 }
 
 fn fingerprint(text: &str) -> anyhow::Result<Change<String>> {

@@ -1,7 +1,9 @@
 //! `sidemirror mirror …`: the administration of mirrors.
 
 mod add;
+mod check;
 mod http_args;
+mod limit;
 mod list;
 mod login;
 mod remove;
@@ -11,6 +13,8 @@ mod ssh_args;
 mod sync;
 mod update;
 mod view;
+
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -42,6 +46,8 @@ enum Command {
     Update(update::UpdateArgs),
     /// Remove a mirror; repositories stay as they are
     Remove(remove::RemoveArgs),
+    /// Test a mirror from end to end without changing anything; exit code 1 if a step failed
+    Check(check::CheckArgs),
     /// Push a job that updates a mirror now, also after a hard failure
     Sync(sync::SyncArgs),
 }
@@ -140,6 +146,9 @@ struct RuleArgs {
     /// Push: what to do about refs that somebody else moved on the far side
     #[arg(long, value_name = "MODE")]
     on_divergence: Option<OnDivergenceArg>,
+    /// A limit of its own, such as received=2GiB, object=100MiB, run=1h (=default: the worker's again). Repeatable
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<limit::LimitArg>,
     /// Which engine moves the objects
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineArg>,
@@ -155,6 +164,9 @@ impl RuleArgs {
             settings.engine = engine.into();
         }
         self.apply_branches(settings)?;
+        for limit in &self.limits {
+            limit.apply(&mut settings.limits);
+        }
         match (&mut settings.rules, self.overwrite_diverged, self.on_divergence) {
             (Rules::Pull { .. }, _, Some(_)) => {
                 bail!("--on-divergence is for push mirrors; a pull mirror takes --overwrite-diverged")
@@ -186,7 +198,7 @@ impl RuleArgs {
     }
 }
 
-pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: MirrorArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     Administration::with(config, |administration| async move {
         match args.command {
@@ -195,8 +207,10 @@ pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
             Command::Show(args) => show::show(&administration, &args).await,
             Command::Update(args) => update::update(&administration, &args).await,
             Command::Remove(args) => remove::remove(&administration, &args).await,
+            Command::Check(args) => return check::check(&administration, &args).await,
             Command::Sync(args) => sync::sync(&administration, &args).await,
         }
+        .map(|()| ExitCode::SUCCESS)
     })
 }
 

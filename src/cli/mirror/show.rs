@@ -31,6 +31,7 @@ pub(super) async fn show(administration: &Administration, args: &ShowArgs) -> an
         ("enabled", if view.enabled { "yes" } else { "no" }.to_owned()),
         ("branches", view.branches()),
         ("diverged refs", view.divergence()),
+        ("limits", view.own_limits()),
         ("status", view.status().to_owned()),
         ("failures in a row", view.retry_count.to_string()),
         ("refs changed", view.last_refs_changed.map_or("-".to_owned(), |n| n.to_string())),

@@ -1,6 +1,8 @@
 //! A mirror as it is shown. The field names are those of GitLab's REST API where it has the field; they are
 //! documented and do not change.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
@@ -59,6 +61,7 @@ pub(super) struct View {
     pub(super) keep_divergent_refs: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) on_divergence: Option<&'static str>,
+    pub(super) limits: BTreeMap<&'static str, String>,
 }
 
 impl View {
@@ -116,6 +119,7 @@ impl View {
             mirror_overwrites_diverged_branches: overwrites,
             keep_divergent_refs: on_divergence.map(|mode| mode == OnDivergence::Keep),
             on_divergence: on_divergence.map(OnDivergence::as_str),
+            limits: settings.limits.named().map(|(limit, value)| (limit.key(), limit.format(value))).collect(),
         }
     }
 
@@ -169,6 +173,12 @@ impl View {
             None if self.only_protected_branches => format!("protected: {}", self.protected_branches.join(", ")),
             None => "all".to_owned(),
         }
+    }
+
+    /// Its own limits, as they are given with `--limit`.
+    pub(super) fn own_limits(&self) -> String {
+        let own: Vec<String> = self.limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if own.is_empty() { "those of the worker".to_owned() } else { own.join(", ") }
     }
 
     pub(super) fn divergence(&self) -> String {

@@ -9,7 +9,7 @@ use super::listing::advertisement;
 use super::{Connection, explained};
 use crate::git::by_library::oid;
 use crate::git::quarantine::Quarantine;
-use crate::git::{GitError, Limits, Progress, Repository, Transfer, Upstream};
+use crate::git::{Excess, GitError, LimitKind, Limits, Progress, Repository, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, RefName, Refs};
 use crate::net::Session;
 
@@ -121,6 +121,12 @@ impl Upstream for Reading<'_, '_> {
         // Whatever else this story wants begins where this download began.
         self.handle.set_odb(&odb).map_err(GitError::library("leave the quarantine"))?;
         received?;
+        // With the objects that a thin pack was completed with, which did not come over the network.
+        Excess::check(
+            LimitKind::Growth,
+            self.limits.growth,
+            quarantine.size().map_err(GitError::io("look at the received objects"))?,
+        )?;
         quarantine.keep(self.repository)?;
         Ok(Transfer { objects: progress.received(), bytes: self.session.traffic().received - before })
     }

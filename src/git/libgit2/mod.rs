@@ -1,11 +1,16 @@
 //! The engine that works in this process. It is quick to start and frugal while little moves.
 
 mod connectivity;
+mod delta_costs;
 mod download;
 mod form;
+mod guard;
+mod lines;
 mod listing;
+mod pack_scan;
 mod send;
 mod stateful;
+mod stopping;
 mod subtransport;
 mod text;
 
@@ -37,7 +42,7 @@ impl Engine for Libgit2 {
         // A handle of its own, because a download exchanges its object database for a while.
         let handle = repository.reopen()?;
         let mut remote = remote(&handle, session)?;
-        let connection = connect(&mut remote, Direction::Fetch, session)?;
+        let connection = connect(&mut remote, Direction::Fetch, session, limits)?;
         story(&mut download::Reading::new(repository, session, limits, &handle, connection)?);
         Ok(())
     }
@@ -46,12 +51,12 @@ impl Engine for Libgit2 {
         &self,
         repository: &Repository,
         session: &Session,
-        _limits: &Limits,
+        limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
         global::prepare()?;
         let mut remote = remote(repository.library()?, session)?;
-        let connection = connect(&mut remote, Direction::Push, session)?;
+        let connection = connect(&mut remote, Direction::Push, session, limits)?;
         story(&mut send::Writing::new(session, connection)?);
         Ok(())
     }
@@ -69,15 +74,17 @@ fn connect<'repo, 'remote>(
     remote: &'remote mut Remote<'repo>,
     direction: Direction,
     session: &Session,
+    limits: &Limits,
 ) -> Result<Connection<'repo, 'remote>, GitError> {
-    let _scope = subtransport::Scope::enter(session);
+    let _scope = subtransport::Scope::enter(session, limits);
     remote.connect_auth(direction, None, None).map_err(|error| explained(session, &error))
 }
 
-/// The session's own cause where there is one, since libgit2 keeps little of it.
+/// The guard's or the session's own cause where there is one, since libgit2 keeps little of it.
 fn explained(session: &Session, error: &git2::Error) -> GitError {
-    match session.failure() {
-        Some(failure) => GitError::Net(failure),
-        None => GitError::Protocol(session.mask(error.message())),
+    match (guard::reason(), session.failure()) {
+        (Some(reason), _) => reason,
+        (None, Some(failure)) => GitError::Net(failure),
+        (None, None) => GitError::Protocol(session.mask(error.message())),
     }
 }

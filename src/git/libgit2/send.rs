@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use git2::{PushOptions, RemoteCallbacks};
 
 use super::listing::advertisement;
+use super::stopping::{stop, stoppable};
 use super::{Connection, explained};
 use crate::git::{FarSide, GitError, Sent};
 use crate::mirror::refs::{Advertisement, RefChange, RefOutcome};
@@ -54,9 +55,13 @@ impl FarSide for Writing<'_, '_, '_> {
             let mut options = PushOptions::new();
             options.remote_callbacks(heard.callbacks(self.session)).packbuilder_parallelism(1);
             // The remote of the connection: another one would connect anew and forget what was listed.
-            let pushed = self.connection.remote().push(&specs, Some(&mut options));
+            let pushed = stoppable(|| self.connection.remote().push(&specs, Some(&mut options)));
             drop(options);
-            pushed.map_err(|error| failure(self.session, &error, &heard))?;
+            match pushed {
+                Some(pushed) => pushed.map_err(|error| failure(self.session, &error, &heard))?,
+                // The answer to a second question is the same.
+                None => self.session.check()?,
+            }
         }
         let mut answers = heard.answers.into_inner();
         let outcomes = changes.iter().zip(objections).map(|(change, objection)| {
@@ -97,6 +102,11 @@ impl Heard {
         callbacks.push_update_reference(|name, refusal| {
             self.answers.borrow_mut().insert(name.to_owned(), refusal.map(str::to_owned));
             Ok(())
+        });
+        callbacks.pack_progress(|_, _, _| {
+            if session.check().is_err() {
+                stop();
+            }
         });
         callbacks.sideband_progress(|bytes| {
             let mut text = self.text.borrow_mut();

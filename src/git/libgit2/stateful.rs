@@ -5,13 +5,15 @@ use std::io::{self, Read, Write};
 use git2::Error;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
-use super::subtransport::{LONGEST_LISTING, refusal, session, speakable};
+use super::guard::{ListingWatch, PackWatch, Watch as _};
+use super::subtransport::{refusal, session, speakable};
 use super::text::TextReader;
+use crate::git::Limits;
 use crate::net::{self, Duplex, Session};
 
 /// One connection of libgit2's.
 pub(in crate::git) struct Stateful {
-    session: Option<Session>,
+    session: Option<(Session, Limits)>,
 }
 
 impl Stateful {
@@ -24,14 +26,18 @@ impl Stateful {
 impl SmartSubtransport for Stateful {
     /// Called for the listing only; what follows goes on with its stream.
     fn action(&self, _url: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, Error> {
-        let session = self.session.as_ref().ok_or_else(|| refusal("no run has opened this connection"))?;
+        let (session, limits) = self.session.as_ref().ok_or_else(|| refusal("no run has opened this connection"))?;
         let service = match service {
             Service::UploadPackLs | Service::UploadPack => net::Service::UploadPack,
             Service::ReceivePackLs | Service::ReceivePack => net::Service::ReceivePack,
         };
-        let mut duplex = session.open(service).map_err(refusal)?;
-        duplex.limit_reading(session.allowance().listing.min(LONGEST_LISTING));
-        Ok(Box::new(Conversation { stream: TextReader::new(duplex), service, listing: true }))
+        let duplex = session.open(service).map_err(refusal)?;
+        Ok(Box::new(Conversation {
+            stream: TextReader::new(duplex),
+            service,
+            listing: Some(ListingWatch::new(session.clone(), limits)),
+            pack: PackWatch::new(*limits),
+        }))
     }
 
     fn close(&self) -> Result<(), Error> {
@@ -43,23 +49,29 @@ impl SmartSubtransport for Stateful {
 struct Conversation {
     stream: TextReader<Duplex>,
     service: net::Service,
-    listing: bool,
+    /// While the list is read.
+    listing: Option<ListingWatch>,
+    pack: PackWatch,
 }
 
 impl Read for Conversation {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let packs = !self.listing && self.service == net::Service::UploadPack;
-        let read = if packs { self.stream.read_raw(buffer) } else { self.stream.read(buffer) };
-        read.map_err(speakable)
+        if let Some(listing) = &mut self.listing {
+            let read = self.stream.read(buffer).map_err(speakable)?;
+            let looked = listing.look(&buffer[..read]).and_then(|()| listing.ends_there());
+            return looked.map(|()| read).map_err(speakable);
+        }
+        if self.service == net::Service::ReceivePack {
+            return self.stream.read(buffer).map_err(speakable);
+        }
+        let read = self.stream.read_raw(buffer).map_err(speakable)?;
+        self.pack.look(&buffer[..read]).map(|()| read).map_err(speakable)
     }
 }
 
 impl Write for Conversation {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if self.listing {
-            self.listing = false;
-            self.stream.inner().lift_limit();
-        }
+        self.listing = None;
         self.stream.inner().write(data).map_err(speakable)
     }
 

@@ -7,29 +7,30 @@ use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{Error, ErrorClass, ErrorCode};
 
+use super::guard::{self, ListingWatch, PackWatch, Watched};
 use super::text::TextReader;
+use crate::git::Limits;
 use crate::net::{Answer, NetError, Session, Upload};
 
 /// A body up to this size is kept and sent with its length, as git does; old proxies want one. A larger one is sent
 /// while it is made.
 const KEPT_BODY: usize = 1024 * 1024;
 
-/// What we are ready to read of a list of refs: two million refs.
-pub(super) const LONGEST_LISTING: u64 = 256 * 1024 * 1024;
-
 thread_local! {
-    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+    static SESSION: RefCell<Option<(Session, Limits)>> = const { RefCell::new(None) };
 }
 
 /// While it lives, connections that libgit2 opens on this thread belong to the session. libgit2 has no other way to
 /// tell a transport whose run it serves.
 pub(super) struct Scope {
-    before: Option<Session>,
+    before: Option<(Session, Limits)>,
 }
 
 impl Scope {
-    pub(super) fn enter(session: &Session) -> Self {
-        Self { before: SESSION.replace(Some(session.clone())) }
+    pub(super) fn enter(session: &Session, limits: &Limits) -> Self {
+        // What an earlier run of this thread ended with.
+        guard::reason();
+        Self { before: SESSION.replace(Some((session.clone(), *limits))) }
     }
 }
 
@@ -39,14 +40,14 @@ impl Drop for Scope {
     }
 }
 
-/// The session whose scope this thread is in.
-pub(super) fn session() -> Option<Session> {
+/// The session whose scope this thread is in, and its limits.
+pub(super) fn session() -> Option<(Session, Limits)> {
     SESSION.with_borrow(Clone::clone)
 }
 
 /// One connection of libgit2's.
 pub(in crate::git) struct Subtransport {
-    session: Option<Session>,
+    session: Option<(Session, Limits)>,
 }
 
 impl Subtransport {
@@ -59,13 +60,15 @@ impl Subtransport {
 impl SmartSubtransport for Subtransport {
     /// Errors are raised here rather than at the making of the transport, where libgit2 would lose them.
     fn action(&self, _url: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, Error> {
-        let session = self.session.as_ref().ok_or_else(|| refusal("no run has opened this connection"))?;
+        let (session, limits) = self.session.as_ref().ok_or_else(|| refusal("no run has opened this connection"))?;
         let list = |program: &str| {
             let answer = session
                 .get(&format!("/info/refs?service={program}"), &format!("application/x-{program}-advertisement"));
-            answer.map(|answer| Listing(TextReader::new(answer.limited(LONGEST_LISTING)))).map_err(refusal)
+            let guarded = |answer| Watched::new(answer, ListingWatch::new(session.clone(), limits));
+            answer.map(|answer| Listing(TextReader::new(guarded(answer)))).map_err(refusal)
         };
-        let exchange = |program| Exchange { session: session.clone(), program, state: State::Kept(Vec::new()) };
+        let exchange =
+            |program| Exchange { session: session.clone(), limits: *limits, program, state: State::Kept(Vec::new()) };
         Ok(match service {
             Service::UploadPackLs => Box::new(list("git-upload-pack")?),
             Service::ReceivePackLs => Box::new(list("git-receive-pack")?),
@@ -80,7 +83,7 @@ impl SmartSubtransport for Subtransport {
 }
 
 /// The far side's list of refs.
-struct Listing(TextReader<Answer>);
+struct Listing(TextReader<Watched<Answer, ListingWatch>>);
 
 impl Read for Listing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -101,6 +104,7 @@ impl Write for Listing {
 /// A request that libgit2 writes in many pieces and then reads the answer of.
 struct Exchange {
     session: Session,
+    limits: Limits,
     program: &'static str,
     state: State,
 }
@@ -108,7 +112,7 @@ struct Exchange {
 enum State {
     Kept(Vec<u8>),
     Sending(Upload),
-    Packs(Answer),
+    Packs(Box<Watched<Answer, PackWatch>>),
     Report(TextReader<Answer>),
     /// An error has been told.
     Over,
@@ -153,7 +157,7 @@ impl Exchange {
         };
         self.state = match self.program {
             "git-receive-pack" => State::Report(TextReader::new(answer)),
-            _ => State::Packs(answer),
+            _ => State::Packs(Box::new(Watched::new(answer, PackWatch::new(self.limits)))),
         };
         Ok(())
     }

@@ -85,7 +85,7 @@ impl CertificateProblem {
 }
 
 /// SHA-256 of a certificate, as lowercase hex.
-pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+pub(in crate::net) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     Sha256::digest(certificate).iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy};
+use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
@@ -77,6 +78,11 @@ impl Clients {
         let proxies = Proxies::new(&settings.proxy, settings.proxy_credentials.as_ref())?;
         let (proxy_resolves, redirects) = (settings.proxy_resolves, settings.redirects);
         Ok(Self { proxies, proxy_resolves, redirects, workshop, common, own: Mutex::default() })
+    }
+
+    /// What a TLS connection to a far side with this `access` begins with.
+    pub(in crate::net) fn tls(&self, access: &HttpAccess) -> Result<ClientConfig, NetError> {
+        self.workshop.trust.config(access, false)
     }
 
     /// The client for a far side at `port` with this `access`, through this proxy. A `foreign` one is not shown our

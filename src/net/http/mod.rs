@@ -23,11 +23,13 @@ mod upload;
 
 pub use answer::Answer;
 pub use certificate::CertificateProblem;
+pub(super) use certificate::fingerprint;
 pub(super) use clients::Clients;
 pub use forward::{Forwarded, Question};
 pub use headers::is_own_header;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;
+pub(in crate::net) use remote_text::LONGEST as LONGEST_REMOTE_TEXT;
 pub use remote_text::RemoteText;
 pub use tls::check_authorities;
 pub use upload::Upload;

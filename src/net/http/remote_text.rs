@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::net::Session;
 
 /// More of a refusal nobody reads.
-const LONGEST: usize = 4 * 1024;
+pub(in crate::net) const LONGEST: usize = 4 * 1024;
 
 /// A refusal is told without its text, if that does not come soon.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,8 +37,13 @@ impl RemoteText {
             }
         };
         let _ = timeout(PATIENCE, read).await;
+        Self::said(&text, session)
+    }
+
+    /// Of bytes that were kept up to the limit.
+    pub(in crate::net) fn said(text: &[u8], session: &Session) -> Self {
         // A secret that the limit has cut in two would no longer be known as one.
-        let whole = if text.len() == LONGEST { before_last_blank(&text) } else { &text };
+        let whole = if text.len() == LONGEST { before_last_blank(text) } else { text };
         Self::new(&String::from_utf8_lossy(whole), session)
     }
 

@@ -12,14 +12,12 @@ use super::SshError;
 use super::handshake::{Connection, explained};
 use super::login::user;
 use crate::net::duplex::{Ending, Ends, Line};
-use crate::net::{NetError, Service, Session};
+use crate::net::http::LONGEST_REMOTE_TEXT;
+use crate::net::{NetError, RemoteText, Service, Session};
 
 /// What has arrived and was not read yet. A program that says more while we still write waits, and so do we, up to the
 /// stall limit.
 const ARRIVED: usize = 1024 * 1024;
-
-/// What is kept of what the program says on the side.
-const LONGEST_ASIDE: usize = 4096;
 
 /// How long a connection that is not needed any more may take to say so.
 const PARTING: Duration = Duration::from_secs(1);
@@ -35,7 +33,7 @@ pub(super) async fn start(
         authority: session.url().authority(),
         user: user(session).to_owned(),
         program: service.program(),
-        farewell: connection.farewell.text(session),
+        remote: connection.farewell.remote(session),
     };
     let channel = match connection.handle.channel_open_session().await {
         Ok(channel) => channel,
@@ -97,7 +95,7 @@ impl Listener {
                     }
                 }
                 Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
-                    let room = LONGEST_ASIDE.saturating_sub(self.aside.len());
+                    let room = LONGEST_REMOTE_TEXT.saturating_sub(self.aside.len());
                     self.aside.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 Some(ChannelMsg::Failure) => return Some(self.not_started()),
@@ -124,20 +122,16 @@ impl Listener {
             None => return Some(explained(&self.session, &russh::Error::Disconnect, &self.farewell)),
         };
         let (authority, program) = (self.session.url().authority(), self.service.program());
-        Some(SshError::Program { authority, program, ending, said: self.said() }.into())
+        Some(SshError::Program { authority, program, ending, remote: self.said() }.into())
     }
 
     fn not_started(&self) -> NetError {
         let (authority, user) = (self.session.url().authority(), user(&self.session).to_owned());
-        SshError::CommandRefused { authority, user, program: self.service.program(), farewell: self.said() }.into()
+        SshError::CommandRefused { authority, user, program: self.service.program(), remote: self.said() }.into()
     }
 
-    /// Lines without control characters or secrets.
-    fn said(&self) -> String {
-        let text = String::from_utf8_lossy(&self.aside);
-        let lines = text.lines().map(|line| line.chars().filter(|letter| !letter.is_control()).collect::<String>());
-        let lines: Vec<String> = lines.filter(|line| !line.trim().is_empty()).collect();
-        self.session.mask(&lines.join("\n"))
+    fn said(&self) -> RemoteText {
+        RemoteText::said(&self.aside, &self.session)
     }
 }
 

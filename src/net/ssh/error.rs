@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
+use crate::net::RemoteText;
+
 /// Why a server could not be used over SSH. No text holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SshError {
@@ -72,8 +74,7 @@ pub enum SshError {
     /// The server does not know our key.
     #[error(
         "The server {authority} does not let user {user} in with the mirror's key {fingerprint}; add its public key \
-         there (`sidemirror key show` prints it).{}",
-        closing(farewell)
+         there (`sidemirror key show` prints it).{remote}"
     )]
     KeyRefused {
         /// `host:port`.
@@ -83,17 +84,17 @@ pub enum SshError {
         /// Of our public key.
         fingerprint: String,
         /// What the server said.
-        farewell: String,
+        remote: RemoteText,
     },
     /// The password is wrong.
-    #[error("The server {authority} refused the password of user {user}.{}", closing(farewell))]
+    #[error("The server {authority} refused the password of user {user}.{remote}")]
     PasswordRefused {
         /// `host:port`.
         authority: String,
         /// As whom.
         user: String,
         /// What the server said.
-        farewell: String,
+        remote: RemoteText,
     },
     /// What we have is not what it takes.
     #[error("The server {authority} lets user {user} in with {offered} only, and the mirror has {ours}.")]
@@ -120,7 +121,7 @@ pub enum SshError {
         prompt: String,
     },
     /// The login succeeded, but no program may be started.
-    #[error("The server {authority} does not let user {user} run {program}.{}", closing(farewell))]
+    #[error("The server {authority} does not let user {user} run {program}.{remote}")]
     CommandRefused {
         /// `host:port`.
         authority: String,
@@ -129,10 +130,10 @@ pub enum SshError {
         /// The program.
         program: &'static str,
         /// What the server said.
-        farewell: String,
+        remote: RemoteText,
     },
     /// The program ended with an error.
-    #[error("On {authority}, {program} ended with {ending}.{}", closing(said))]
+    #[error("On {authority}, {program} ended with {ending}.{remote}")]
     Program {
         /// `host:port`.
         authority: String,
@@ -141,10 +142,6 @@ pub enum SshError {
         /// A status or a signal.
         ending: String,
         /// Its last words.
-        said: String,
+        remote: RemoteText,
     },
-}
-
-fn closing(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(" The server said: {said}") }
 }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg};
-use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, Preferred};
 use tokio::time::{Instant, timeout_at};
 
 use super::SshError;
 use crate::net::connect::HangUp;
 use crate::net::host_keys::{Trusted, Verdict};
-use crate::net::{NetError, Session};
+use crate::net::{NetError, RemoteText, Session};
 
 /// What the far side may send before we have read it.
 const WINDOW: u32 = 2 * 1024 * 1024;
@@ -27,6 +27,7 @@ const LONGEST_FAREWELL: usize = 300;
 /// A connection whose host key is trusted.
 pub(super) struct Connection {
     pub(super) handle: client::Handle<Witness>,
+    pub(super) host_key: PublicKey,
     pub(super) hang_up: HangUp,
     pub(super) farewell: Farewell,
 }
@@ -36,7 +37,7 @@ pub(super) enum Handshake {
     /// With a host key that is trusted.
     Trusted(Box<Connection>),
     /// With another one, and why it is not.
-    Refused(PublicKeyOrCertificate, Verdict),
+    Refused(Box<PublicKeyOrCertificate>, Verdict),
     /// The server has no host key of the wanted kinds.
     NoSuchKey,
 }
@@ -61,8 +62,12 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let shaken = timeout_at(end, client::connect_stream(Arc::new(settings(offer)), stream, witness)).await;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
-        (Ok(Ok(handle)), _) => Ok(Handshake::Trusted(Box::new(Connection { handle, hang_up, farewell }))),
-        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(key, verdict)),
+        (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
+        (Ok(Ok(handle)), Some((key, _))) => {
+            let host_key = key.public_key();
+            Ok(Handshake::Trusted(Box::new(Connection { handle, host_key, hang_up, farewell })))
+        }
+        (Ok(Ok(_)), None) => Err(broken(session, "it has shown no host key".to_owned())),
         (Ok(Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })), _) => Ok(Handshake::NoSuchKey),
         (Ok(Err(error)), _) => Err(explained(session, &error, &farewell)),
         (Err(_), _) => Err(SshError::HandshakeTimeout { authority: session.url().authority(), limit }.into()),
@@ -123,6 +128,11 @@ impl Farewell {
     /// On one line and without the session's secrets; empty if nothing was said.
     pub(super) fn text(&self, session: &Session) -> String {
         session.mask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same as a paragraph of its own.
+    pub(super) fn remote(&self, session: &Session) -> RemoteText {
+        RemoteText::said(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_bytes(), session)
     }
 
     fn set(&self, text: &str) {

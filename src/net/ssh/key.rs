@@ -29,7 +29,7 @@ pub enum KeyType {
 }
 
 impl SshKey {
-    /// Reads a key in PEM (PKCS#1, PKCS#8, SEC1), in OpenSSH's or in PuTTY's format.
+    /// Reads a key in PEM (PKCS#1, PKCS#8, SEC1), in the format of OpenSSH or of `PuTTY`.
     ///
     /// # Errors
     /// [`SshError::Key`]

@@ -67,20 +67,18 @@ impl Login<'_> {
         // A key is tried unasked, which saves a round trip.
         let mut method = if self.key.is_some() { untried.remove(0) } else { MethodKind::None };
         for _ in 0..MOST_STEPS {
-            let offered = match self.attempt(method).await? {
+            let (offered, accepted) = match self.attempt(method).await? {
                 Answer::Welcome => return Ok(()),
-                Answer::More(offered) => offered,
-                Answer::No(_) if method == MethodKind::PublicKey => return Err(self.refused(method).into()),
-                Answer::No(offered) => offered,
+                Answer::More(offered) => (offered, true),
+                Answer::No(offered) => (offered, false),
             };
-            let next = untried.iter().position(|kind| offered.contains(kind));
-            match next {
+            if method == MethodKind::PublicKey && !accepted {
+                return Err(self.refused(method).into());
+            }
+            match untried.iter().position(|kind| offered.contains(kind)) {
                 Some(place) => method = untried.remove(place),
-                None if method == MethodKind::None => return Err(self.mismatch(&offered).into()),
-                None if matches!(method, MethodKind::Password | MethodKind::KeyboardInteractive) => {
-                    return Err(self.refused(method).into());
-                }
-                None => return Err(self.mismatch(&offered).into()),
+                None if accepted || method == MethodKind::None => return Err(self.mismatch(&offered).into()),
+                None => return Err(self.refused(method).into()),
             }
         }
         Err(self.refused(method).into())
@@ -172,12 +170,12 @@ impl Login<'_> {
 
     fn refused(&self, method: MethodKind) -> SshError {
         let (authority, user) = (self.session.url().authority(), user(self.session).to_owned());
-        let farewell = self.connection.farewell.text(self.session);
+        let remote = self.connection.farewell.remote(self.session);
         match &self.key {
             Some(key) if method == MethodKind::PublicKey => {
-                SshError::KeyRefused { authority, user, fingerprint: key.fingerprint().to_string(), farewell }
+                SshError::KeyRefused { authority, user, fingerprint: key.fingerprint().to_string(), remote }
             }
-            _ => SshError::PasswordRefused { authority, user, farewell },
+            _ => SshError::PasswordRefused { authority, user, remote },
         }
     }
 

@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 8;
 const PLACE: &str = "/far";
 
 /// A server for one run. Dropped, it is closed, with all its connections.
-pub(super) struct HttpGate {
+pub(in crate::git::program) struct HttpGate {
     port: u16,
     token: SecretString,
     serving: JoinHandle<()>,

@@ -1,0 +1,179 @@
+//! What comes from the far side is looked at before libgit2 gets it, since libgit2 keeps no limit of its own.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+
+use super::lines::{Lines, Piece};
+use super::pack_scan::{PackScan, Refusal};
+use crate::git::{Excess, GitError, LimitKind, Limits};
+use crate::net::Session;
+
+thread_local! {
+    /// Why a guard ended the conversation that this thread is in: libgit2 passes on no more than a text.
+    static REASON: Cell<Option<Refusal>> = const { Cell::new(None) };
+}
+
+/// Why a guard ended what libgit2 was just doing on this thread, if one did. Asking takes the answer away.
+pub(super) fn reason() -> Option<GitError> {
+    REASON.take().map(|refusal| match refusal {
+        Refusal::Excess(excess) => GitError::Limit(excess),
+        Refusal::Malformed(what) => GitError::BadObjects(what.to_owned()),
+    })
+}
+
+fn refuse(refusal: Refusal) -> io::Error {
+    let text = match &refusal {
+        Refusal::Excess(excess) => excess.to_string(),
+        Refusal::Malformed(what) => (*what).to_owned(),
+    };
+    REASON.set(Some(refusal));
+    io::Error::other(text)
+}
+
+/// Looks at what libgit2 is about to get.
+pub(super) trait Watch {
+    /// Refuses it, or lets it through.
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// A stream that is watched.
+pub(super) struct Watched<R, W> {
+    inner: R,
+    watch: W,
+}
+
+impl<R, W> Watched<R, W> {
+    pub(super) fn new(inner: R, watch: W) -> Self {
+        Self { inner, watch }
+    }
+}
+
+impl<R: Read, W: Watch> Read for Watched<R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.watch.look(&buffer[..read])?;
+        Ok(read)
+    }
+}
+
+/// Counts the refs and bytes of a list of refs.
+pub(super) struct ListingWatch {
+    session: Session,
+    lines: Lines,
+    limit: u64,
+    refs: u64,
+    bytes: u64,
+    /// The end of the line so far: peeled values, which end in `^{}`, are no refs of their own.
+    tail: Vec<u8>,
+    /// Whether the line is what HTTP servers say before the list.
+    greeting: bool,
+    over: bool,
+    /// Whether something came behind the list.
+    more: bool,
+}
+
+impl ListingWatch {
+    pub(super) fn new(session: Session, limits: &Limits) -> Self {
+        let limit = u64::try_from(limits.refs).unwrap_or(u64::MAX);
+        Self {
+            session,
+            lines: Lines::default(),
+            limit,
+            refs: 0,
+            bytes: 0,
+            tail: Vec::new(),
+            greeting: false,
+            over: false,
+            more: false,
+        }
+    }
+
+    /// Refuses what came behind the list: on a connection that goes on, it would be taken for the answer to a question
+    /// that was not asked yet, and nobody would have looked into it.
+    pub(super) fn ends_there(&self) -> io::Result<()> {
+        if self.more { Err(refuse(Refusal::Malformed("they came before they were asked for"))) } else { Ok(()) }
+    }
+
+    fn end_line(&mut self) {
+        let line = self.tail.strip_suffix(b"\n").unwrap_or(&self.tail);
+        if !line.is_empty() && !line.ends_with(b"^{}") && !self.greeting {
+            self.refs += 1;
+        }
+        self.tail.clear();
+        self.greeting = false;
+    }
+}
+
+impl Watch for ListingWatch {
+    fn look(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.session.check_listing(self.bytes).map_err(io::Error::other)?;
+        while !self.over
+            && let Some(piece) = self.lines.next(&mut bytes)
+        {
+            match piece {
+                // The flush behind the refs; an earlier one ends the server's greeting.
+                Piece::Start(0) => {
+                    self.end_line();
+                    self.over = self.refs > 0;
+                }
+                Piece::Start(_) => self.end_line(),
+                Piece::Text(text) => {
+                    self.greeting |= self.tail.is_empty() && text.starts_with(b"#");
+                    self.tail.extend_from_slice(&text[text.len().saturating_sub(4)..]);
+                    self.tail.drain(..self.tail.len().saturating_sub(4));
+                }
+                Piece::Other(_) => self.over = true,
+            }
+            let excess = Excess::check(LimitKind::Refs, self.limit, self.refs);
+            excess.map_err(|excess| refuse(Refusal::Excess(excess)))?;
+        }
+        self.more |= !bytes.is_empty();
+        Ok(())
+    }
+}
+
+/// Looks into the pack of an answer to a fetch.
+pub(super) struct PackWatch {
+    lines: Lines,
+    at_start_of_line: bool,
+    in_pack: bool,
+    scan: PackScan,
+}
+
+/// The first byte of a line that carries a part of the pack, beside others for messages.
+const PACK_BAND: u8 = 1;
+
+impl PackWatch {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { lines: Lines::default(), at_start_of_line: false, in_pack: false, scan: PackScan::new(limits) }
+    }
+
+    fn scan(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
+        while let Some(piece) = self.lines.next(&mut bytes) {
+            match piece {
+                Piece::Start(_) => (self.at_start_of_line, self.in_pack) = (true, false),
+                Piece::Text([band, rest @ ..]) if self.at_start_of_line => {
+                    (self.at_start_of_line, self.in_pack) = (false, *band == PACK_BAND);
+                    if self.in_pack {
+                        self.scan.take(rest)?;
+                    }
+                }
+                Piece::Text(text) if self.in_pack => self.scan.take(text)?,
+                Piece::Text(_) => {}
+                // A server that knows no bands sends the pack as it is.
+                Piece::Other(beginning) => {
+                    (self.at_start_of_line, self.in_pack) = (false, true);
+                    self.scan.take(&beginning)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Watch for PackWatch {
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.scan(bytes).map_err(refuse)
+    }
+}

@@ -1,0 +1,16 @@
+//! What a run may take, how hosts are spared, and how soon a run that is cancelled ends: the real worker against real
+//! servers, and against one that means harm.
+
+#![cfg(test)]
+
+mod bombs;
+mod budgets;
+mod cancelling;
+mod far_side;
+mod hosts;
+
+#[path = "../mirroring/world.rs"]
+mod world;
+
+#[path = "../rig/mod.rs"]
+mod rig;
