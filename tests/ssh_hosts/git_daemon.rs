@@ -10,7 +10,7 @@ use crate::rig::process::Process;
 use crate::rig::repository::Repository;
 use crate::world::{World, engines};
 
-fn daemon(world: &World) -> (Process, u16) {
+pub(crate) fn daemon(world: &World) -> (Process, u16) {
     let port = port::free();
     let mut command = Command::new("/usr/bin/git");
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1");

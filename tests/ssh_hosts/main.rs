@@ -4,6 +4,7 @@
 
 mod asyncssh;
 mod certificates;
+mod conformance;
 mod git_daemon;
 mod host_keys;
 mod limits;
@@ -13,5 +14,8 @@ mod sshd;
 mod transfers;
 mod world;
 
+#[path = "../http_hosts/host.rs"]
+#[allow(dead_code, reason = "its own tests use more of it")]
+mod host;
 #[path = "../rig/mod.rs"]
 mod rig;

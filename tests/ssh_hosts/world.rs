@@ -25,8 +25,13 @@ pub(crate) fn me() -> String {
 
 /// Each of them goes the same ways, and is told the same.
 pub(crate) fn engines() -> [Box<dyn Engine>; 2] {
+    [Box::new(Libgit2), Box::new(program())]
+}
+
+/// The `git` program, started by the program under test.
+pub(crate) fn program() -> GitProgram {
     let program = GitProgram::find(Path::new("/usr/bin/git")).unwrap().unwrap();
-    [Box::new(Libgit2), Box::new(program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror"))))]
+    program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror")))
 }
 
 pub(crate) struct World {
@@ -44,7 +49,7 @@ impl World {
     pub(crate) fn with(settings: DoorSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("ours")).unwrap();
-        let repositories = Repositories::new(&folder.path().join("ours")).unwrap();
+        let repositories = Repositories::new(&folder.path().join("ours")).unwrap().with_program(Some(program()));
         let runtime = Runtime::new().unwrap();
         let door = {
             let _inside = runtime.enter();

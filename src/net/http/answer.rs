@@ -85,13 +85,10 @@ impl Drop for Answer {
             return;
         }
         let runtime = &self.session.door().runtime;
+        let _inside = runtime.enter();
         let mut rest = Box::pin(drain(response));
-        let is_over = {
-            let _inside = runtime.enter();
-            // Mostly the end is here already, and the run's next request, which may follow at once, finds the connection.
-            (&mut rest).now_or_never().is_some()
-        };
-        if !is_over {
+        // Mostly the end is here already, and the run's next request, which may follow at once, finds the connection.
+        if (&mut rest).now_or_never().is_none() {
             let limit = self.session.door().stall_timeout.min(Duration::from_secs(1));
             runtime.spawn(tokio::time::timeout(limit, rest));
         }
