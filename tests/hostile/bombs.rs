@@ -68,7 +68,7 @@ fn refs(count: usize) -> Behaviour {
         visit.send(preface(program))?;
         visit.send(line(format!("{} HEAD\0{FETCH}\n", Id::NOBODY)))?;
         for number in (0..count).step_by(AT_ONCE) {
-            let lines = (number..number.saturating_add(AT_ONCE));
+            let lines = number..number.saturating_add(AT_ONCE);
             visit.send(
                 lines.flat_map(|number| line(format!("{} refs/heads/b{number:08}\n", Id::NOBODY))).collect::<Vec<_>>(),
             )?;

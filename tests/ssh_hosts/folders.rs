@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sidemirror::git::{Engine, GitError, GitProgram, Libgit2};
+use sidemirror::git::{GitError, Libgit2};
 use sidemirror::net::{
     Access, Allowance, Budget, Deadline, DoorSettings, LocalError, LocalServer, LocalSettings, NetError, Session,
 };
@@ -17,17 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::repository::Repository;
 use crate::rig::wait;
-use crate::world::World;
-
-/// The floor, started by the sidemirror that a test is not itself.
-fn program() -> GitProgram {
-    let program = GitProgram::find(Path::new("/usr/bin/git")).unwrap().unwrap();
-    program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror")))
-}
-
-fn engines() -> [Box<dyn Engine>; 2] {
-    [Box::new(Libgit2), Box::new(program())]
-}
+use crate::world::{World, engines, program};
 
 /// A world, and a folder whose repositories may be used.
 struct Scene {
@@ -198,7 +188,7 @@ fn what_git_says_of_a_damaged_repository_is_told() {
     let far = scene.far("far.git");
     fs::remove_dir_all(far.path().join("objects")).unwrap();
     assert_eq!(
-        scene.world.list(&scene.session(far.path())).unwrap_err().to_string(),
+        scene.world.list_by(&Libgit2, &scene.session(far.path())).unwrap_err(),
         format!(
             "In the folder {}, git-upload-pack ended with status 128.\n\nThe remote said:\nfatal: '.' does not appear to \
              be a git repository",

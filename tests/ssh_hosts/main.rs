@@ -5,6 +5,7 @@
 mod asyncssh;
 mod certificates;
 mod folders;
+mod conformance;
 mod git_daemon;
 mod host_keys;
 mod limits;
@@ -14,5 +15,8 @@ mod sshd;
 mod transfers;
 mod world;
 
+#[path = "../http_hosts/host.rs"]
+#[allow(dead_code, reason = "its own tests use more of it")]
+mod host;
 #[path = "../rig/mod.rs"]
 mod rig;
