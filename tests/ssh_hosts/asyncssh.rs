@@ -8,7 +8,7 @@ use sidemirror::net::Session;
 
 use crate::rig::port;
 use crate::rig::process::Process;
-use crate::sshd::{keygen, public_key};
+use crate::rig::sshd::{keygen, public_key};
 use crate::world::{World, with_password};
 
 /// `server.py` on a free port.

@@ -2,8 +2,9 @@
 
 use sidemirror::net::Access;
 
-use crate::sshd::{Sshd, keygen, our_key, public_key};
-use crate::world::{World, me, refusal, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, keygen, our_key, public_key};
+use crate::world::{World, refusal, with_key};
 
 struct Scene {
     world: World,

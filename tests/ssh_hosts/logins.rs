@@ -4,8 +4,9 @@ use secrecy::SecretString;
 use sidemirror::net::{Access, SshAccess};
 
 use crate::asyncssh::AsyncSsh;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, me, refusal, with_key, with_password};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
+use crate::world::{World, refusal, with_key, with_password};
 
 #[test]
 fn keys_of_every_kind_and_format_log_in() {

@@ -9,7 +9,6 @@ mod host_keys;
 mod limits;
 mod logins;
 mod operator;
-mod sshd;
 mod transfers;
 mod world;
 

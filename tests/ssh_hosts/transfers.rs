@@ -3,8 +3,9 @@
 use sidemirror::git::Libgit2;
 
 use crate::rig::repository::Repository;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, me, refusal, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
+use crate::world::{World, refusal, with_key};
 
 /// A world, a server that lets us in, and how.
 fn scene(kinds: &[&str]) -> (World, Sshd, sidemirror::net::Access) {

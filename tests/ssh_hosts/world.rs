@@ -15,12 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::repository::Repository;
 
-/// Whoever runs the test: sshd lets nobody else in.
-pub(crate) fn me() -> String {
-    let output = std::process::Command::new("/usr/bin/id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
-
 pub(crate) struct World {
     pub(crate) door: Door,
     pub(crate) repositories: Repositories,
