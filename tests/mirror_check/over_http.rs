@@ -42,6 +42,12 @@ fn every_step_over_https_is_told_in_both_directions() {
     for step in ["address", "connection", "tls", "list"] {
         assert!(pull.step(step)["milliseconds"].as_f64().unwrap() > 0.0, "{step}");
     }
+    for (direction, path) in [("pull", "up.git"), ("push", "far.git")] {
+        add(&scene, direction, 2, &host.url(path), PASSWORD, &[&trusting[..], &["--engine", "git"]].concat());
+        let by_program = scene.check(direction, 2);
+        assert!(by_program.step("list")["detail"].as_str().unwrap().ends_with("asked by git"), "{}", by_program.text);
+        assert_eq!(by_program.json["ok"], true, "{}", by_program.text);
+    }
     assert_eq!([up.refs(), far.refs()], before);
 }
 
@@ -76,13 +82,13 @@ fn logins_paths_and_leave_to_push_are_told_apart() {
     scene.add("pull", 2, &host.url("up.git"), &[]);
     add(&scene, "pull", 3, &host.url("none.git"), PASSWORD, &[]);
     add(&scene, "push", 4, &host.url("far.git"), PASSWORD, &[]);
-    add(&scene, "push", 5, &host.url("far.git"), "wrong", &[]);
+    let open = Host::plain();
+    add(&scene, "push", 5, &open.url("far.git"), "wrong", &[]);
     let checks =
-        [("pull", 1, "list"), ("pull", 2, "list"), ("pull", 3, "list"), ("push", 4, "push"), ("push", 5, "push")];
+        [("pull", 1, "list"), ("pull", 2, "list"), ("pull", 3, "list"), ("push", 4, "push"), ("push", 5, "list")];
     let texts = checks.map(|(direction, id, failed)| {
         let checked = scene.check(direction, id);
-        // Nobody is let in without the right password, but whom the server lets push is another question.
-        assert!(checked.failed() == failed || id == 5, "{}", checked.json);
+        assert_eq!(checked.failed(), failed);
         checked.text
     });
     assert!(!texts.concat().contains(PASSWORD));
@@ -135,4 +141,17 @@ fn a_server_that_says_nothing_is_waited_for_no_longer_than_the_stall_limit() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(checked.failed(), "list");
     insta::assert_snapshot!(checked.text);
+}
+
+#[test]
+fn the_limit_of_a_run_is_one_for_the_whole_check() {
+    let silent = SilentServer::start();
+    let scene = Scene::new();
+    scene.add("pull", 1, &format!("http://127.0.0.1:{}/up.git", silent.port()), &["--limit", "run=2s"]);
+    let began = Instant::now();
+    let checked = scene.check("pull", 1);
+    // Twice: for people and for programs.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let said = checked.step(checked.failed())["detail"].as_str().unwrap();
+    assert!(said.starts_with("The run took longer than 2s"), "{said}");
 }

@@ -37,6 +37,12 @@ fn every_step_over_ssh_is_told_in_both_directions() {
     let (pull, push) = (scene.check("pull", 1), scene.check("push", 1));
     assert!(pull.step("host_key")["detail"].as_str().unwrap().contains(&sshd.fingerprint("ed25519")));
     insta::assert_snapshot!(format!("{}\n{}", pull.text, push.text));
+    for direction in ["pull", "push"] {
+        scene.installation.cli_ok(&["mirror", "update", direction, "1", "--engine", "git"]);
+        let by_program = scene.check(direction, 1);
+        assert!(by_program.step("list")["detail"].as_str().unwrap().ends_with("asked by git"), "{}", by_program.text);
+        assert_eq!(by_program.json["ok"], true, "{}", by_program.text);
+    }
     assert_eq!(far.refs(), before);
 }
 

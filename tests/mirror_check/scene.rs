@@ -85,7 +85,7 @@ impl Scene {
         let folder = self.installation.folder().display().to_string();
         [
             (r"(?m)[ ]+\d+\.\d ms[ ]+", "  TIME  "),
-            (r"(127\.0\.0\.1|localhost):\d+", "$1:PORT"),
+            (r"(127\.0\.0\.\d|localhost):\d+", "$1:PORT"),
             (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…"),
             (r"\b[0-9a-f]{64}\b", "FINGERPRINT"),
             (r"\bport \d+", "port PORT"),
@@ -110,14 +110,6 @@ impl Checked {
     pub(crate) fn step(&self, step: &str) -> &Value {
         let mut steps = self.json["steps"].as_array().unwrap().iter();
         steps.find(|taken| taken["step"] == step).unwrap_or_else(|| panic!("no {step} in {}", self.json))
-    }
-
-    /// All steps and how they ended, such as `address ok`.
-    pub(crate) fn outcomes(&self) -> Vec<String> {
-        let steps = self.json["steps"].as_array().unwrap().iter();
-        steps
-            .map(|taken| format!("{} {}", taken["step"].as_str().unwrap(), taken["outcome"].as_str().unwrap()))
-            .collect()
     }
 
     /// The one step that failed.

@@ -1,5 +1,7 @@
 //! What stands in a run's way before the network does.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use redis::Commands as _;
 use serde_json::Value;
 
@@ -82,8 +84,7 @@ fn what_is_stored_and_cannot_be_used_is_a_step_that_fails() {
     let mut connection = scene.redis.connection();
     let text: String = connection.hget("sidemirror:pull:1", "record").unwrap();
     let _: u64 = connection.hset("sidemirror:pull:1", "record", text.replace("git://", "ext::sh -c ")).unwrap();
-    std::fs::write(scene.installation.folder().join("secret.key"), "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=")
-        .unwrap();
+    std::fs::write(scene.installation.folder().join("secret.key"), BASE64_STANDARD.encode([8; 32])).unwrap();
     std::fs::rename(scene.installation.repository("p.git").path(), scene.installation.repository("gone.git").path())
         .unwrap();
     let checks = [("pull", 1), ("pull", 2), ("push", 3)].map(|(way, id)| scene.check(way, id));

@@ -9,6 +9,12 @@ use crate::net::{CertificateProblem, NetError};
 pub(super) fn on(error: &GitError, mirror: MirrorKey) -> Option<String> {
     let advice = match error {
         GitError::Net(error) => return on_the_way(error, mirror),
+        GitError::Limit(_) => {
+            return Some(format!(
+                "`sidemirror mirror update {} {} --limit NAME=VALUE` raises a limit for this mirror",
+                mirror.direction, mirror.id
+            ));
+        }
         GitError::NotARepository { .. } => {
             "compare the mirror's --repository with the folders under mirror.repositories"
         }
@@ -17,11 +23,26 @@ pub(super) fn on(error: &GitError, mirror: MirrorKey) -> Option<String> {
         GitError::OtherFormat { .. } => "mirror it into a new repository, with --repository",
         GitError::Corrupt(_) => "`git fsck` in the repository tells more",
         GitError::Protocol(_) => "compare the path with the one that the host shows for cloning",
-        GitError::Limit(_) => "`sidemirror mirror update … --limit NAME=VALUE` raises a limit for this mirror",
         GitError::Io { .. } => "`sidemirror doctor` looks at the folders that a worker needs",
         _ => return None,
     };
     Some(advice.to_owned())
+}
+
+/// The same where reading is no problem and pushing is.
+pub(super) fn on_push(error: &GitError, mirror: MirrorKey) -> Option<String> {
+    match error {
+        GitError::Protocol(_)
+        | GitError::Net(
+            NetError::AccessDenied { .. }
+            | NetError::NotFound { .. }
+            | NetError::LoginRefused { .. }
+            | NetError::LoginNeeded { .. }
+            | NetError::TokenRefused { .. }
+            | NetError::Ssh(SshError::CommandRefused { .. } | SshError::Program { .. }),
+        ) => Some("reading works: have the host let this login push, or give the mirror one that may".to_owned()),
+        _ => on(error, mirror),
+    }
 }
 
 fn on_the_way(error: &NetError, mirror: MirrorKey) -> Option<String> {
@@ -46,7 +67,9 @@ fn on_the_way(error: &NetError, mirror: MirrorKey) -> Option<String> {
         }
         NetError::DeadlinePassed { .. } => "the host is slow, or has very many refs; try again later".to_owned(),
         NetError::Untrusted { problem, .. } => return on_certificate(problem, &update),
-        NetError::Tls { .. } => "look at the port, and at the TLS versions that the server offers".to_owned(),
+        NetError::Tls { reason, .. } if reason.contains("client certificate") => {
+            format!("`{update} --client-certificate FILE --client-key-file FILE`")
+        }
         NetError::ProxyLoginNeeded { .. } | NetError::ProxyLoginRefused { .. } => format!(
             "`{update} --proxy-user NAME --proxy-password-file FILE`, or mirror.network.proxy_password_file for all"
         ),
@@ -76,8 +99,9 @@ fn on_certificate(problem: &CertificateProblem, update: &str) -> Option<String> 
         CertificateProblem::UnknownIssuer { .. } => {
             format!("`{update} --ca-file FILE`, or mirror.network.ca_file for all mirrors")
         }
-        CertificateProblem::SelfSigned { .. } | CertificateProblem::OtherFingerprint { .. } => {
-            format!("`{update} --certificate-fingerprint SHA256`, if its owner confirms the new one")
+        CertificateProblem::SelfSigned { fingerprint }
+        | CertificateProblem::OtherFingerprint { found: fingerprint, .. } => {
+            format!("`{update} --certificate-fingerprint {fingerprint}`, once the host's owner has confirmed it")
         }
         _ => return None,
     })

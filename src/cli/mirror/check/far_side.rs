@@ -88,6 +88,6 @@ impl Way {
         };
         let head = far.head.as_ref().and_then(RefName::as_branch);
         let head = head.map(|head| format!(", default branch {head}")).unwrap_or_default();
-        format!("{branches} branches and {tags} tags{head}; {format}; asked by {}", self.engine.name())
+        format!("branches: {branches}, tags: {tags}{head}; {format}; asked by {}", self.engine.name())
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn look(config: &Config, settings: &Settings, program: Option<GitProg
         .and_then(|repository| Ok((repository.read_refs(&[RefName::HEADS, RefName::TAGS])?.len(), repository)));
     match opened {
         Ok((refs, repository)) => {
-            report.ok("repository", format!("{name}: {refs} branches and tags"));
+            report.ok("repository", format!("{name}, branches and tags: {refs}"));
             Home { repository: Some(repository), has_refs: refs > 0 }
         }
         Err(GitError::NotARepository { .. }) if settings.direction() == Direction::Pull => {

@@ -99,7 +99,7 @@ impl Report {
 
     /// A step that failed in this way.
     pub(super) fn broken(&mut self, step: &'static str, error: &GitError, time: Option<Duration>) {
-        let next = advice::on(error, self.key);
+        let next = if step == "push" { advice::on_push(error, self.key) } else { advice::on(error, self.key) };
         self.add(step, Outcome::Failed, time, error.to_string(), next);
     }
 

@@ -11,6 +11,7 @@ use crate::coordination::hosts;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::Status;
 use crate::net::RemoteUrl;
+use crate::store::redis::SealError;
 use crate::store::{Secrets, StoreError};
 
 /// How the mirror stands.
@@ -34,7 +35,7 @@ pub(super) async fn of_mirror(
             Status::Failed => format!("enabled; its last run failed {}", output::relative(state.last_update_at)),
             Status::Finished => format!("enabled; its last run succeeded {}", output::relative(state.last_update_at)),
             Status::None => "enabled; it has not run yet".to_owned(),
-            Status::Scheduled | Status::Started => "enabled; a run is about to begin".to_owned(),
+            Status::Scheduled | Status::Started => "enabled; a job for it is under way".to_owned(),
         };
         report.ok("mirror", seen);
     }
@@ -85,8 +86,14 @@ pub(super) async fn of_secrets(
             Ok(Some(secrets))
         }
         Err(StoreError::Seal(error)) => {
-            let next = "compare the key with the worker's: `sidemirror secrets status` counts what each key opens";
-            report.failed("secrets", error.to_string(), Some(next.to_owned()));
+            let next = match &error {
+                SealError::Damaged => {
+                    format!("give it again: `sidemirror mirror update {} {}`", mirror.key().direction, mirror.id)
+                }
+                _ => "`sidemirror secrets status` counts what was sealed with which key; compare the configured one"
+                    .to_owned(),
+            };
+            report.failed("secrets", error.to_string(), Some(next));
             Ok(None)
         }
         Err(error) => Err(error.into()),

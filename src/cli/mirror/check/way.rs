@@ -49,7 +49,9 @@ impl Way {
         let session = &self.session;
         let found = |addresses: &Vec<SocketAddr>| {
             let addresses: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            format!("{} is {}, which may be reached", session.url().host(), addresses.join(", "))
+            let (host, addresses) = (session.url().host().trim_matches(['[', ']']), addresses.join(", "));
+            let is = if host == addresses { String::new() } else { format!(" is {addresses}, which") };
+            format!("{host}{is} may be reached")
         };
         report.take("address", found, || Ok(session.addresses()?))?;
         report.take("connection", |peer| format!("{peer} takes it"), || Ok(session.knock()?))?;
@@ -74,9 +76,7 @@ impl Way {
                 )?;
                 report.take("login", |user| format!("as {user}"), || Ok(session.log_in()?))?;
             }
-            Scheme::Http | Scheme::Https => {
-                report.skip("login", &format!("{}; the list shows whether it is taken", self.shown()))
-            }
+            Scheme::Http | Scheme::Https => report.skip("login", &self.shown()),
             Scheme::Git => report.skip("login", "git:// knows none"),
         }
         Some(())
@@ -86,9 +86,9 @@ impl Way {
     fn shown(&self) -> String {
         let access = self.session.access();
         match &access.credentials {
-            _ if access.http.bearer.is_some() => "with a bearer token".to_owned(),
-            Some(credentials) => format!("as {}", credentials.user()),
-            None => "without user and password".to_owned(),
+            _ if access.http.bearer.is_some() => "with a bearer token; the list shows whether it is taken".to_owned(),
+            Some(credentials) => format!("as {}; the list shows whether the server takes it", credentials.user()),
+            None => "without user and password; the list shows whether they are needed".to_owned(),
         }
     }
 }
