@@ -3,7 +3,7 @@
 use crate::git::GitError;
 use crate::mirror::key::{Direction, MirrorKey};
 use crate::net::ssh::SshError;
-use crate::net::{CertificateProblem, NetError};
+use crate::net::{CertificateProblem, Forbidden, NetError};
 
 /// One sentence, or nothing.
 pub(super) fn on(error: &GitError, mirror: MirrorKey) -> Option<String> {
@@ -40,7 +40,10 @@ pub(super) fn on_push(error: &GitError, mirror: MirrorKey) -> Option<String> {
             | NetError::LoginNeeded { .. }
             | NetError::TokenRefused { .. }
             | NetError::Ssh(SshError::CommandRefused { .. } | SshError::Program { .. }),
-        ) => Some("reading works: have the host let this login push, or give the mirror one that may".to_owned()),
+        ) => Some(
+            "the repository can be read; have the host let this login push, too, or give the mirror one that may"
+                .to_owned(),
+        ),
         _ => on(error, mirror),
     }
 }
@@ -53,6 +56,9 @@ fn on_the_way(error: &NetError, mirror: MirrorKey) -> Option<String> {
         Direction::Push => "write",
     };
     Some(match error {
+        NetError::Forbidden { kind: Forbidden::Denied, .. } => {
+            "if the host is meant, mirror.network.deny must not name it".to_owned()
+        }
         NetError::Forbidden { .. } => "if the host is meant, let mirror.network.allow name it".to_owned(),
         NetError::Unresolved { host } => {
             format!("look for a slip in the URL; `getent hosts {host}` shows what this machine knows of it")

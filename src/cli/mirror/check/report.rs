@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement};
+use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement};
 use serde::Serialize;
 
 use super::super::super::output;
@@ -25,7 +25,8 @@ enum Outcome {
 /// One step.
 #[derive(Debug, Serialize)]
 struct Step {
-    step: &'static str,
+    #[serde(rename = "step")]
+    name: &'static str,
     outcome: Outcome,
     milliseconds: Option<f64>,
     /// What was seen, or why it failed.
@@ -122,7 +123,7 @@ impl Report {
         next: Option<String>,
     ) {
         let milliseconds = time.map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0);
-        self.steps.push(Step { step, outcome, milliseconds, detail, next });
+        self.steps.push(Step { name: step, outcome, milliseconds, detail, next });
     }
 
     /// Whether no step failed.
@@ -146,12 +147,17 @@ impl Report {
             };
             let time = step.milliseconds.map_or_else(String::new, |time| format!("{time:.1} ms"));
             let next = step.next.as_ref().map_or_else(String::new, |next| format!("\nNext: {next}"));
-            let name = match step.step {
+            let name = match step.name {
                 "tls" => "TLS".to_owned(),
                 "url" => "URL".to_owned(),
                 name => name.replace('_', " "),
             };
-            table.add_row([Cell::new(name), mark, Cell::new(time), Cell::new(format!("{}{next}", step.detail))]);
+            table.add_row([
+                Cell::new(name),
+                mark,
+                Cell::new(time).set_alignment(CellAlignment::Right),
+                Cell::new(format!("{}{next}", step.detail)),
+            ]);
         }
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.column_iter_mut().take(3).for_each(|column| {
