@@ -26,31 +26,25 @@ impl Way {
     /// A push lists by itself, and some logins may push but not read. So reading is tried only to tell why pushing
     /// failed.
     fn push(&self, report: &mut Report) {
-        let offered = Report::timed(|| self.write());
-        match offered.done {
+        let pushing = Report::timed(|| self.write());
+        let error = match pushing.done {
             Ok(far) => {
-                report.took("list", self.told(&far), offered.time);
+                report.took("list", self.told(&far), pushing.time);
                 report.ok("push", MAY);
+                return;
             }
-            Err(error) => {
-                let afresh = self.door.session(
-                    self.session.url().clone(),
-                    self.session.access().clone(),
-                    self.session.allowance().clone(),
-                    self.cancel.clone(),
-                );
-                let read = Report::timed(|| self.read(&afresh));
-                match read.done {
-                    Ok(far) => {
-                        report.took("list", self.told(&far), read.time);
-                        report.broken("push", &error, Some(offered.time));
-                    }
-                    Err(_) => {
-                        report.broken("list", &error, Some(offered.time));
-                        report.skip("push", "a step before it failed");
-                    }
-                }
-            }
+            Err(error) => error,
+        };
+        // A session remembers its first failure; this is to be another one's.
+        let (url, access) = (self.session.url().clone(), self.session.access().clone());
+        let afresh = self.door.session(url, access, *self.session.allowance(), self.cancel.clone());
+        let reading = Report::timed(|| self.read(&afresh));
+        if let Ok(far) = reading.done {
+            report.took("list", self.told(&far), reading.time);
+            report.broken("push", &error, Some(pushing.time));
+        } else {
+            report.broken("list", &error, Some(pushing.time));
+            report.skip("push", "a step before it failed");
         }
     }
 
