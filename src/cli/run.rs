@@ -166,8 +166,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     } else {
         tasks.spawn(scheduler.run_when_asked(stop_scheduling.clone()));
     }
-    let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
-    tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
+    tasks.spawn(profile::watch(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile, stop.clone()));
     tasks.spawn(given_up::count(redis.clone(), metrics.clone(), stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);

@@ -12,7 +12,7 @@ pub(crate) struct Contender {
     pub(crate) engine: Box<dyn Engine>,
     schemes: &'static [&'static str],
     /// Whether trying all of them each time would take too long.
-    is_slow: bool,
+    pub(crate) is_slow: bool,
 }
 
 impl Contender {

@@ -88,7 +88,7 @@ fn an_allowed_address_is_reached_by_its_name() {
         for (turn, host) in ["good.test", "alias.test", GOOD].iter().enumerate() {
             for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                let error = world.attempt(engine, &door, &url, &Access::default());
+                let [error, _] = world.attempt(engine, &door, &url, &Access::default());
                 let arrivals = world.canary.arrivals();
                 assert!(!arrivals.is_empty(), "{url}: {error}");
                 assert!(arrivals.iter().all(|arrival| arrival.to_string() == GOOD), "{url}: {arrivals:?}");
@@ -142,7 +142,7 @@ fn a_name_without_an_address_is_not_resolved_elsewhere() {
         let engine = &*contender.engine;
         for scheme in contender.schemes(0) {
             let url = format!("{scheme}://nobody.test:{}/p.git", world.canary.port());
-            let error = world.attempt(engine, &door, &url, &Access::default());
+            let [error, _] = world.attempt(engine, &door, &url, &Access::default());
             let expected = NetError::Unresolved { host: "nobody.test".to_owned() };
             assert_eq!(error.to_string(), expected.to_string());
             assert_eq!(world.canary.arrivals(), NOBODY);

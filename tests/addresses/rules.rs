@@ -14,7 +14,7 @@ fn is_reached(world: &World, door: &Door, host: &str) -> bool {
         let engine = &*contender.engine;
         for scheme in contender.schemes(0) {
             let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-            let told = world.attempt(engine, door, &url, &Access::default()).to_string();
+            let told = world.attempt(engine, door, &url, &Access::default())[0].to_string();
             let reached = world.canary.arrivals() != [] as [IpAddr; 0];
             assert_eq!(reached, !told.starts_with("Requests to "), "{url}: {told}");
             verdicts.push(reached);

@@ -9,7 +9,7 @@ use crate::engines::engines;
 use crate::world::World;
 
 /// Hosts that are this machine, so that the canary would notice.
-const THIS_MACHINE: &[&str] = &[
+pub(crate) const THIS_MACHINE: &[&str] = &[
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -50,7 +50,7 @@ const THIS_MACHINE: &[&str] = &[
 ];
 
 /// Names of this machine. What they resolve to is the name server's to say, which knows none of them.
-const NAMES_OF_THIS_MACHINE: &[&str] = &[
+pub(crate) const NAMES_OF_THIS_MACHINE: &[&str] = &[
     "localhost",
     "LOCALHOST",
     "LocalHost.",
@@ -64,7 +64,7 @@ const NAMES_OF_THIS_MACHINE: &[&str] = &[
 ];
 
 /// Other places that are not the internet.
-const ELSEWHERE: &[&str] = &[
+pub(crate) const ELSEWHERE: &[&str] = &[
     "10.0.0.1",
     "10.1",
     "0xa.1",
@@ -148,7 +148,7 @@ fn the_canary_sees_whoever_is_let_through() {
         for (turn, host) in THIS_MACHINE.iter().enumerate() {
             for scheme in contender.schemes(turn) {
                 let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-                let error = world.attempt(engine, &door, &url, &Access::default());
+                let [error, _] = world.attempt(engine, &door, &url, &Access::default());
                 assert_ne!(world.canary.arrivals(), [] as [IpAddr; 0], "{} {url}: {error}", engine.name());
             }
         }

@@ -54,7 +54,7 @@ fn speaker(world: &World) -> (Seen, String) {
     })
 }
 
-fn assert_cancelled<T: std::fmt::Debug>(ended: Result<T, GitError>, after: Instant, world: &World) {
+fn assert_cancelled<T: std::fmt::Debug>(ended: &Result<T, GitError>, after: Instant, world: &World) {
     let lasted = after.elapsed();
     assert!(matches!(ended, Err(GitError::Net(NetError::Cancelled))), "{ended:?}");
     assert!(lasted < Duration::from_secs(1), "{lasted:?}");
@@ -75,7 +75,7 @@ fn a_run_that_is_cancelled_while_the_far_side_is_silent_ends_within_a_second_wit
         speaker(&world);
         let began = Instant::now();
         cancel.cancel();
-        assert_cancelled(running.join().unwrap(), began, &world);
+        assert_cancelled(&running.join().unwrap(), began, &world);
     });
 }
 
@@ -100,7 +100,7 @@ fn a_run_that_is_cancelled_while_objects_arrive_leaves_nothing() {
         });
         let began = Instant::now();
         cancel.cancel();
-        assert_cancelled(running.join().unwrap(), began, &world);
+        assert_cancelled(&running.join().unwrap(), began, &world);
     });
 }
 

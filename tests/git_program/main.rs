@@ -1,6 +1,6 @@
 //! The `git` program as an engine, behind its gate, against real servers.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first thing that is not as it must be")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it must be")]
 
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -56,7 +56,6 @@ fn nothing_that_a_repository_is_configured_to_do_is_done() {
         ("transfer.fsckObjects", "false"),
         ("transfer.hideRefs", "refs/heads"),
         ("fetch.writeCommitGraph", "true"),
-        ("include.path", command),
         ("uploadpack.packObjectsHook", command),
         ("maintenance.auto", "true"),
         ("gc.auto", "1"),

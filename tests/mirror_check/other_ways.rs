@@ -44,3 +44,26 @@ fn object_ids_that_do_not_mix_are_found() {
         assert!(said.starts_with("The remote has SHA-256 object ids and the repository has SHA-1 ones"), "{said}");
     }
 }
+
+#[test]
+fn a_folder_is_listed_without_a_step_over_the_network() {
+    let (roots, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let scene = Scene::with(|installation| {
+        installation.mirror("network", format!("{{file_roots: ['{}']}}", roots.path().display()))
+    });
+    for (folder, id, step) in [(&roots, 1, None), (&elsewhere, 2, Some("list"))] {
+        let far = Repository::create(&folder.path().join("far.git"));
+        far.commit("main", "far");
+        let before = far.refs();
+        for direction in ["pull", "push"] {
+            scene.add(direction, id, &format!("file://{}", far.path().display()), &[]);
+            let checked = scene.check(direction, id);
+            assert_eq!(checked.outcome("address"), "skipped", "{}", checked.text);
+            match step {
+                None => assert_eq!(checked.json["ok"], true, "{}", checked.text),
+                Some(step) => assert_eq!(checked.failed(), step),
+            }
+        }
+        assert_eq!(far.refs(), before);
+    }
+}

@@ -97,6 +97,11 @@ impl<'a> Writing<'a> {
             }
             return Err(self.failure(&pushed, said, &quarantine));
         }
+        let all_is_well = answers.values().all(Result::is_ok);
+        if all_is_well && !pushed.status.success() {
+            // A far side that could not unpack what it got, but says yes to each ref.
+            return Err(self.failure(&pushed, said, &quarantine));
+        }
         words::add(remote_text, &said);
         let refused = |change: &&RefChange| {
             let answer = answers.get(change.name.as_str());

@@ -88,7 +88,7 @@ impl Session {
         let whom = authority(request.url());
         client.execute(request).await.map_err(|error| match &via {
             Some(via) => {
-                NetError::from_proxied(&error, whom, via.authority(), via.login.is_some(), door.connect_timeout)
+                NetError::from_proxied(&error, &whom, via.authority(), via.login.is_some(), door.connect_timeout)
             }
             None => NetError::from_client(&error, whom, door.connect_timeout),
         })

@@ -22,7 +22,7 @@ use super::{Which, existing};
 use crate::jobs::{access, allowance, transfer_limits};
 use crate::mirror::limits::Limit;
 use crate::mirror::record::Mirror;
-use crate::net::{Allowance, Deadline, RemoteUrl};
+use crate::net::{Allowance, Deadline, RemoteUrl, Scheme};
 
 /// Nobody waits for longer to be told where it ends.
 const LONGEST: Duration = Duration::from_mins(2);
@@ -47,7 +47,9 @@ pub(super) async fn check(administration: &Administration, args: &CheckArgs) -> 
     let mut report = Report::new(mirror.key());
     standing::of_mirror(administration, &mirror, &mut report).await?;
     if let Some(way) = way(administration, &mirror, &mut report).await? {
-        standing::of_host(administration, way.session.url(), &mut report).await?;
+        if way.session.url().scheme() != Scheme::File {
+            standing::of_host(administration, way.session.url(), &mut report).await?;
+        }
         report = tokio::task::spawn_blocking(move || {
             way.walk(&mut report);
             report

@@ -47,6 +47,11 @@ impl Way {
     /// Up to a connection, and TLS on it.
     fn there(&self, report: &mut Report) -> Option<()> {
         let session = &self.session;
+        if session.url().scheme() == Scheme::File {
+            report.skip("address", "a folder of this machine");
+            report.skip("connection", "a folder of this machine");
+            return Some(());
+        }
         let found = |addresses: &Vec<SocketAddr>| {
             let addresses: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
             let (host, addresses) = (session.url().host().trim_matches(['[', ']']), addresses.join(", "));
@@ -77,7 +82,7 @@ impl Way {
                 report.take("login", |user| format!("as {user}"), || Ok(session.log_in()?))?;
             }
             Scheme::Http | Scheme::Https => report.skip("login", &self.shown()),
-            Scheme::Git => report.skip("login", "git:// knows none"),
+            Scheme::Git | Scheme::File => report.skip("login", "there is none over this scheme"),
         }
         Some(())
     }
