@@ -19,7 +19,6 @@ use crate::git::{self, GitError, Progress, Reason, Repository, RepositoryLock, R
 use crate::mirror::engine::EngineName;
 use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::limits::Limit;
-use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
 use crate::net::{NetError, RemoteUrl, Session};
@@ -99,7 +98,7 @@ impl Run {
             waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
             progress: Arc::default(),
             limits: limits::transfer(&mirror.settings.limits.or(&environment.limits)),
-            engine: environment.engines.for_run(wanted(mirror.settings.engine)),
+            engine: environment.engines.for_run(mirror.settings.engine.named()),
             mirror: *mirror,
         }))
     }
@@ -326,15 +325,6 @@ async fn decline(environment: &Environment, key: MirrorKey, mirror: Option<&Mirr
         environment.slots.release(&[key.id]).await?;
     }
     Ok(())
-}
-
-/// The engine that a mirror names, if it names one.
-const fn wanted(choice: EngineChoice) -> Option<EngineName> {
-    match choice {
-        EngineChoice::Auto => None,
-        EngineChoice::Libgit2 => Some(EngineName::Libgit2),
-        EngineChoice::Git => Some(EngineName::Git),
-    }
 }
 
 /// Whether the process stops, so that there is no more time to wait for anything.

@@ -6,15 +6,15 @@ use std::process::Command;
 
 use redis::Commands as _;
 
-use crate::asyncssh::AsyncSsh;
 use crate::everywhere::shout;
-use crate::host::{Host, Particulars};
+use crate::rig::asyncssh::AsyncSsh;
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, Particulars};
 use crate::rig::repository::Repository;
-use crate::spellings::Canary;
+use crate::rig::sshd::Sshd;
+use crate::rig::tinyproxy::{self, Tinyproxy};
 use crate::search::search;
-use crate::sshd::Sshd;
-use crate::tinyproxy::{self, Tinyproxy};
+use crate::spellings::Canary;
 use crate::watcher::Watcher;
 use crate::world::World;
 
@@ -89,7 +89,7 @@ fn over_every_transport(engine: &'static str) {
     let key = scene.path("key").display().to_string();
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", PASSPHRASE, "-f", &key]).status().unwrap();
     assert!(made.success());
-    sshd.authorise(&crate::sshd::public_key(Path::new(&format!("{key}.pub"))));
+    sshd.authorise(&crate::rig::sshd::public_key(Path::new(&format!("{key}.pub"))));
     let (private, passphrase) = (fs::read_to_string(&key).unwrap(), scene.file("passphrase", PASSPHRASE));
     let by_key = ["--ssh-key-file", &key, "--ssh-passphrase-file", &passphrase];
     let me = me();
@@ -160,19 +160,18 @@ fn over_every_transport(engine: &'static str) {
     assert_eq!(willing.refs(), local.mirrored_refs());
     world.local(1).commit("main", "to be refused");
     let mut shown = Vec::new();
-    for (direction, id, telling) in [
-        ("pull", 2, "not *****"),
-        ("pull", 5, "you: Bearer *****, *****"),
-        ("pull", 7, "proxy"),
-        ("push", 1, "*****"),
-    ] {
+    for (direction, id, telling) in
+        [("pull", 2, "not *****"), ("pull", 5, "you: Bearer *****, *****"), ("pull", 7, "proxy"), ("push", 1, "*****")]
+    {
         let told = world.fail(direction, id);
         assert!(told.contains(telling), "{direction} {id} shows the far side's words, masked: {told}");
         shown.push(told);
         // A job that is retried keeps its error in Redis.
         let class = if direction == "pull" { "UpdateMirror" } else { "RemoteMirror" };
         let times = r#""created_at":1700000000.0,"enqueued_at":1700000000.0"#;
-        let job = format!(r#"{{"class":"{class}","args":[{id}],"retry":true,"queue":"mirrors","jid":"abcdefabcdefabcdefabcd{id:02}",{times}}}"#);
+        let job = format!(
+            r#"{{"class":"{class}","args":[{id}],"retry":true,"queue":"mirrors","jid":"abcdefabcdefabcdefabcd{id:02}",{times}}}"#
+        );
         let _: u64 = world.redis.connection().lpush("queue:mirrors", job).unwrap();
     }
     world.wait_for_jobs();

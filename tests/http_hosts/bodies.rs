@@ -5,8 +5,8 @@ use std::process::Command;
 
 use bytes::Bytes;
 
-use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, Particulars};
 use crate::world::{World, engines, logged_in, pull, send};
 use sidemirror::net::HttpSettings;
 
@@ -114,7 +114,7 @@ fn a_pack_larger_than_any_buffer_is_pulled_and_pushed_whole() {
             far.git(&["prune", "--expire=now"]);
             far.git(&["repack", "-adq"]);
         }
-        let posted = |request: &crate::host::Request| request.uri == "/far.git/git-receive-pack";
+        let posted = |request: &crate::rig::host::Request| request.uri == "/far.git/git-receive-pack";
         assert!(host.requests(4).iter().any(|request| posted(request) && request.length > 24 * MIB as u64));
     }
 }

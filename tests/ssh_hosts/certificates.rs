@@ -4,8 +4,9 @@ use std::fs;
 
 use sidemirror::mirror::refs::Advertisement;
 
-use crate::sshd::{Sshd, keygen, our_key, public_key};
-use crate::world::{World, engines, me, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, keygen, our_key, public_key};
+use crate::world::{World, engines, with_key};
 
 struct Scene {
     world: World,

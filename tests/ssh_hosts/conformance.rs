@@ -9,12 +9,13 @@ use sidemirror::git::{Engine, Engines, GitError, HANDOVER_OBJECTS, Libgit2, Limi
 use sidemirror::mirror::refs::RefChange;
 use sidemirror::net::{Access, Credentials};
 
-use crate::git_daemon::daemon;
-use crate::host::{self, Host};
+use crate::rig::git_daemon::GitDaemon;
+use crate::rig::host::{self, Host};
 use crate::rig::process::Process;
 use crate::rig::repository::Repository;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, me, program, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
+use crate::world::{World, program, with_key};
 
 /// What stands between us and the far side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ enum Who {
 enum Server {
     Http(Host),
     Ssh(Sshd),
-    Git { port: u16, _daemon: Process },
+    Git(GitDaemon),
 }
 
 struct Scene {
@@ -63,8 +64,8 @@ impl Scene {
                 (Server::Ssh(sshd), access)
             }
             Transport::Git => {
-                let (_daemon, port) = daemon(&world);
-                (Server::Git { port, _daemon }, Access::default())
+                let daemon = GitDaemon::start(world.folder.path(), true);
+                (Server::Git(daemon), Access::default())
             }
         };
         Self { world, server, access, who }
@@ -74,7 +75,7 @@ impl Scene {
     fn far(&self, name: &str, format: &str) -> Repository {
         let folder = match &self.server {
             Server::Http(host) => host.file("repositories"),
-            Server::Ssh(_) | Server::Git { .. } => self.world.folder.path().to_owned(),
+            Server::Ssh(_) | Server::Git(_) => self.world.folder.path().to_owned(),
         };
         Repository::create_as(&folder.join(name), format)
     }
@@ -83,7 +84,7 @@ impl Scene {
         match &self.server {
             Server::Http(host) => host.url(name),
             Server::Ssh(sshd) => format!("ssh://127.0.0.1:{}{}", sshd.port, self.world.path(name).display()),
-            Server::Git { port, .. } => format!("git://127.0.0.1:{port}/{name}"),
+            Server::Git(daemon) => daemon.url(name),
         }
     }
 
@@ -115,11 +116,8 @@ impl Scene {
             let gone = there.iter().filter(|(name, _)| !here.contains_key(*name));
             let gone = gone.map(|(name, id)| RefChange::delete(name.clone(), *id));
             let moved = here.iter().filter(|(name, id)| there.get(*name) != Some(*id));
-            let moved = moved.map(|(name, id)| RefChange {
-                name: name.clone(),
-                old: there.get(name).copied(),
-                new: Some(*id),
-            });
+            let moved =
+                moved.map(|(name, id)| RefChange { name: name.clone(), old: there.get(name).copied(), new: Some(*id) });
             meanwhile();
             far.send(&gone.chain(moved).collect::<Vec<_>>(), atomic)
         });

@@ -1,31 +1,16 @@
 //! `git://`, with git's own daemon.
 
-use std::net::TcpStream;
-use std::process::Command;
-
 use sidemirror::net::Access;
 
-use crate::rig::port;
-use crate::rig::process::Process;
+use crate::rig::git_daemon::GitDaemon;
 use crate::rig::repository::Repository;
 use crate::world::{World, engines};
-
-pub(crate) fn daemon(world: &World) -> (Process, u16) {
-    let port = port::free();
-    let mut command = Command::new("/usr/bin/git");
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1");
-    command.args(["-c", "safe.directory=*", "daemon", "--reuseaddr", "--export-all", "--verbose"]);
-    command.args(["--enable=receive-pack", "--listen=127.0.0.1", "--informative-errors"]);
-    command.arg(format!("--port={port}")).arg(format!("--base-path={}", world.folder.path().display()));
-    let mut process = Process::start("git-daemon", &mut command, &world.path("daemon.log"));
-    process.ready(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
-    (process, port)
-}
 
 #[test]
 fn a_repository_goes_both_ways_over_the_git_protocol() {
     let world = World::new();
-    let (_daemon, port) = daemon(&world);
+    let daemon = GitDaemon::start(world.folder.path(), true);
+    let port = daemon.port;
     let far = world.far("far side.git");
     far.commits("main", 200);
     let session = || world.session(&format!("git://127.0.0.1:{port}/far%20side.git"), Access::default());
@@ -45,7 +30,8 @@ fn a_repository_goes_both_ways_over_the_git_protocol() {
 #[test]
 fn what_the_daemon_refuses_is_told() {
     let world = World::new();
-    let (_daemon, port) = daemon(&world);
+    let daemon = GitDaemon::start(world.folder.path(), true);
+    let port = daemon.port;
     let said = world.refusal(&format!("git://127.0.0.1:{port}/none.git"), &Access::default());
     assert!(said.contains("repository not exported") || said.contains("no such repository"), "{said}");
 }

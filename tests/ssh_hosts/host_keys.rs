@@ -2,8 +2,9 @@
 
 use sidemirror::net::Access;
 
-use crate::sshd::{Sshd, keygen, our_key, public_key};
-use crate::world::{World, engines, me, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, keygen, our_key, public_key};
+use crate::world::{World, engines, with_key};
 
 struct Scene {
     world: World,

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use sidemirror::net::{Access, Allowance, Deadline, DoorSettings, NetError, Service};
 use tokio_util::sync::CancellationToken;
 
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
 use crate::rig::wait;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, engines, me, refusal, with_key};
+use crate::world::{World, engines, refusal, with_key};
 
 /// A server that lets us in and runs this command in the place of git's, and how to get in.
 fn running(world: &World, command: &str) -> (Sshd, Access, String) {

@@ -3,10 +3,11 @@
 use secrecy::SecretString;
 use sidemirror::net::{Access, SshAccess};
 
-use crate::asyncssh::AsyncSsh;
+use crate::rig::asyncssh::AsyncSsh;
 use crate::rig::repository::Repository;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, engines, me, with_key, with_password};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
+use crate::world::{World, engines, with_key, with_password};
 
 /// A world with a repository `far.git`, and a server that lets in by `mode`.
 fn scene(mode: &str) -> (World, AsyncSsh) {
@@ -59,11 +60,8 @@ fn a_key_that_the_server_does_not_know_is_named() {
     let world = World::new();
     let sshd = Sshd::start(world.folder.path(), &["ed25519"], &[]);
     let (private, _) = our_key(world.folder.path(), &["-t", "ed25519", "-N", ""]);
-    let said =
-        world.refusal(
-            &format!("ssh://127.0.0.1:{}/x.git", sshd.port),
-            &with_key(&me(), &private, &sshd.known("ed25519")),
-        );
+    let said = world
+        .refusal(&format!("ssh://127.0.0.1:{}/x.git", sshd.port), &with_key(&me(), &private, &sshd.known("ed25519")));
     let expected =
         format!("The server 127.0.0.1:{} does not let user {} in with the mirror's key SHA256:", sshd.port, me());
     assert!(said.starts_with(&expected), "{said}");

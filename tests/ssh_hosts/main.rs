@@ -2,21 +2,16 @@
 
 #![cfg(test)]
 
-mod asyncssh;
 mod certificates;
-mod folders;
 mod conformance;
+mod folders;
 mod git_daemon;
 mod host_keys;
 mod limits;
 mod logins;
 mod operator;
-mod sshd;
 mod transfers;
 mod world;
 
-#[path = "../http_hosts/host.rs"]
-#[allow(dead_code, reason = "its own tests use more of it")]
-mod host;
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -1,8 +1,9 @@
 //! Refs and objects over SSH, in both directions.
 
 use crate::rig::repository::Repository;
-use crate::sshd::{Sshd, our_key};
-use crate::world::{World, engines, me, with_key};
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, our_key};
+use crate::world::{World, engines, with_key};
 
 /// A world, a server that lets us in, and how.
 fn scene(kinds: &[&str]) -> (World, Sshd, sidemirror::net::Access) {

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sidemirror::git::{
-    Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Sent, fetch, push,
-};
+use sidemirror::git::{Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Sent, fetch, push};
 use sidemirror::mirror::refs::{Advertisement, RefChange};
 use sidemirror::net::{
     Access, Allowance, Credentials, Deadline, Door, DoorSettings, RemoteUrl, Service, Session, SshAccess,
@@ -16,12 +14,6 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::repository::Repository;
-
-/// Whoever runs the test: sshd lets nobody else in.
-pub(crate) fn me() -> String {
-    let output = std::process::Command::new("/usr/bin/id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-}
 
 /// Each of them goes the same ways, and is told the same.
 pub(crate) fn engines() -> [Box<dyn Engine>; 2] {
