@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) takes: Takes,
     /// Whether the local repository holds some megabytes.
     pub(crate) is_large: bool,
+    /// Further options of `mirror add`.
+    pub(crate) options: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,6 +122,11 @@ impl Case {
     /// The same over another transport.
     pub(crate) fn over(self, way: Way) -> Self {
         Self { way, ..self }
+    }
+
+    /// The same with further options of `mirror add`.
+    pub(crate) fn with(self, options: &[&str]) -> Self {
+        Self { options: options.iter().map(ToString::to_string).collect(), ..self }
     }
 
     /// One that fails only after the stall limit.

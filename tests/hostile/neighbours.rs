@@ -34,8 +34,8 @@ impl Neighbours {
         world.git.create("up.git").commit("main", "first");
         world.git.create("far.git");
         world.create_local(PUSH).commit("main", "first");
-        world.add(Direction::Pull, PULL, Way::Http, &world.git.url("up.git"));
-        world.add(Direction::Push, PUSH, Way::Http, &world.git.url("far.git"));
+        world.add(Direction::Pull, PULL, Way::Http, &world.git.url("up.git"), &[]);
+        world.add(Direction::Push, PUSH, Way::Http, &world.git.url("far.git"), &[]);
     }
 
     /// Sees both do their work in ordinary time, in a round that begins after this was asked.

@@ -22,7 +22,7 @@ pub(crate) fn run(world: &World, case: &Case) {
     local.commit("main", "ours");
     local.commit("topic", &if case.is_large { noise() } else { "ours, too".to_owned() });
     let before = Snapshot::of(&local);
-    world.add(case.direction, id, case.way, &case.way.url(server.port()));
+    world.add(case.direction, id, case.way, &case.way.url(server.port()), &case.options);
 
     let job = world.push_job(case.direction, id);
     world.see_neighbours();

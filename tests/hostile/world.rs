@@ -64,12 +64,13 @@ impl World {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn add(&self, direction: Direction, id: u64, way: Way, url: &str) {
+    pub(crate) fn add(&self, direction: Direction, id: u64, way: Way, url: &str, options: &[String]) {
         let (number, repository) = (id.to_string(), local_path(id));
         let mirror = ["mirror", "add", direction.word(), "--id", &number, "--repository", &repository, "--url", url];
         let login = ["--user", GitServer::USER, "--password-file", self.password.to_str().unwrap()];
         let login = if way.has_logins() { &login[..] } else { &[] };
-        self.installation.cli_ok(&[&mirror, login].concat());
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        self.installation.cli_ok(&[&mirror, login, &options].concat());
     }
 
     /// The forge's repository that the mirror of this number is about. It may not exist yet.
