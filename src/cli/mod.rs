@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Run(args)) => run::run(&args),
-        Some(Command::Mirror(args)) => mirror::run(*args),
+        Some(Command::Mirror(args)) => return ended(mirror::run(*args)),
         Some(Command::HostKeys(args)) => host_keys::run(args),
         Some(Command::Key(args)) => key::run(args),
         Some(Command::Enqueue(args)) => enqueue::run(&args),
@@ -131,8 +131,12 @@ pub fn main() -> ExitCode {
         Some(Command::Resume(args)) => pause::resume(&args),
         Some(Command::Internal(args)) => internal::run(args),
     };
+    ended(done.map(|()| ExitCode::SUCCESS))
+}
+
+fn ended(done: anyhow::Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::complain(&error);
             ExitCode::FAILURE

@@ -103,6 +103,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     let program = engines::program(&config)?;
     let repositories = preparation::repositories(&config)?.with_program(program.clone());
     let keys = secret_key::sealing_keys(&config)?;
+    let door = door::open(&config)?;
     let listener = preparation::listener(&config).await?;
     let mut signals = Signals::new()?;
     let redises = tokio::select! {
@@ -127,7 +128,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         redis: redis.clone(),
         slots: Slots::new(redis.clone()),
         repositories,
-        door: door::open(&config)?,
+        door,
         engines: engines::engines(&config, program.as_ref()),
         limits: config.mirror.limits.clone(),
         hosts: Hosts::new(redis.clone(), config.mirror.hosts),
@@ -165,8 +166,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     } else {
         tasks.spawn(scheduler.run_when_asked(stop_scheduling.clone()));
     }
-    let (keys, followed) = (config.sidekiq.keys.clone(), config.sidekiq.profile);
-    tasks.spawn(profile::watch(redis.clone(), keys, followed, stop.clone()));
+    tasks.spawn(profile::watch(redis.clone(), config.sidekiq.keys.clone(), config.sidekiq.profile, stop.clone()));
     tasks.spawn(given_up::count(redis.clone(), metrics.clone(), stop.clone()));
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);

@@ -58,12 +58,10 @@ fn proxy(section: &mut Section) -> Result<ProxyChoice, ConfigError> {
     match section.text("proxy")?.as_deref() {
         None | Some("env") => Ok(ProxyChoice::Environment),
         Some("none") => Ok(ProxyChoice::None),
-        Some(text) => match check_proxy(text) {
-            Ok(_) => Ok(ProxyChoice::Url(text.to_owned())),
-            Err(_) => {
-                let accepted = "env, none or http://HOST:PORT, the login in proxy_username and proxy_password_file";
-                Err(section.error("proxy", "this is not the address of a proxy", accepted))
-            }
-        },
+        Some(text) if check_proxy(text).is_ok() => Ok(ProxyChoice::Url(text.to_owned())),
+        Some(_) => {
+            let accepted = "env, none or http://HOST:PORT, the login in proxy_username and proxy_password_file";
+            Err(section.error("proxy", "this is not the address of a proxy", accepted))
+        }
     }
 }

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_word_of_its_own() {
-        let words: std::collections::BTreeSet<_> = Reason::ALL.map(Reason::as_str).into();
+        let words: BTreeSet<_> = Reason::ALL.map(Reason::as_str).into();
         assert_eq!(words.len(), Reason::ALL.len());
     }
 }

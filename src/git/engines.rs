@@ -308,8 +308,8 @@ fn take_on_format(repository: &Repository, far: &Advertisement) -> Result<(), Gi
 fn same_format(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
     const NAMES: [&str; 2] = ["SHA-1", "SHA-256"];
     let ours = repository.is_sha256();
-    match far.refs.values().all(|id| id.is_sha256() == ours) {
-        true => Ok(()),
-        false => Err(GitError::OtherFormat { ours: NAMES[usize::from(ours)], theirs: NAMES[usize::from(!ours)] }),
+    if far.refs.values().all(|id| id.is_sha256() == ours) {
+        return Ok(());
     }
+    Err(GitError::OtherFormat { ours: NAMES[usize::from(ours)], theirs: NAMES[usize::from(!ours)] })
 }

@@ -78,7 +78,7 @@ pub enum GitError {
         theirs: &'static str,
     },
     /// A command of the program's in the local repository.
-    #[error("git {command} failed: {complaint}.")]
+    #[error("Git could not do {command}: {complaint}.")]
     Program {
         /// Its name.
         command: String,

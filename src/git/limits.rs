@@ -1,6 +1,7 @@
 //! What one run may bring into a repository.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
@@ -17,12 +18,23 @@ pub struct Limits {
     pub object: u64,
     /// Bytes of one object that libgit2 may put together in this process' memory; a larger one is for the `git` program.
     pub in_process: u64,
+    /// Bytes of memory of one `git` child.
+    pub child_memory: u64,
+    /// Processor time of one `git` child.
+    pub child_cpu: Duration,
 }
 
 impl Limits {
     /// No limit at all.
-    pub const NONE: Self =
-        Self { refs: usize::MAX, pack_objects: u64::MAX, growth: u64::MAX, object: u64::MAX, in_process: u64::MAX };
+    pub const NONE: Self = Self {
+        refs: usize::MAX,
+        pack_objects: u64::MAX,
+        growth: u64::MAX,
+        object: u64::MAX,
+        in_process: u64::MAX,
+        child_memory: u64::MAX,
+        child_cpu: Duration::MAX,
+    };
 }
 
 /// Which of the limits was passed.

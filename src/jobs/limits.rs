@@ -5,7 +5,7 @@ use crate::mirror::limits::{Limit, Limits};
 use crate::net::{Allowance, Deadline};
 
 /// What it may take from the network, from now on.
-pub(super) fn allowance(limits: &Limits) -> Allowance {
+pub fn allowance(limits: &Limits) -> Allowance {
     Allowance {
         deadline: Deadline::after(limits.time(Limit::Run)),
         received: limits.get(Limit::Received),
@@ -15,12 +15,14 @@ pub(super) fn allowance(limits: &Limits) -> Allowance {
 }
 
 /// What it may bring into a repository.
-pub(super) fn transfer(limits: &Limits) -> git::Limits {
+pub fn transfer(limits: &Limits) -> git::Limits {
     git::Limits {
         refs: usize::try_from(limits.get(Limit::Refs)).unwrap_or(usize::MAX),
         pack_objects: limits.get(Limit::PackObjects),
         growth: limits.get(Limit::Growth),
         object: limits.get(Limit::Object),
         in_process: limits.get(Limit::InProcess),
+        child_memory: limits.get(Limit::ChildMemory),
+        child_cpu: limits.time(Limit::ChildCpu),
     }
 }

@@ -20,6 +20,7 @@ pub use abandon::abandon;
 pub use access::access;
 pub use environment::{Environment, RunObserver, RunOutcome, RunReport};
 pub use error::RunError;
+pub use limits::{allowance, transfer as transfer_limits};
 pub use remote_mirror::RemoteMirror;
 pub use shortfall::Shortfall;
 pub use update_mirror::UpdateMirror;

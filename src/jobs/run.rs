@@ -185,13 +185,11 @@ impl Run {
     /// network is closed to it, no ref is its to move any more, and until it notices it keeps others out of the
     /// repository by its lock.
     async fn given_up(&self, work: JoinHandle<Result<RunSummary, RunError>>) -> Result<RunSummary, RunError> {
-        match timeout(GRACE, work).await {
-            Ok(result) => ended(result),
-            Err(_) => {
-                tracing::info!("left behind: what it computes ends without it");
-                Err(GitError::Net(NetError::Cancelled).into())
-            }
+        if let Ok(result) = timeout(GRACE, work).await {
+            return ended(result);
         }
+        tracing::info!("left behind: what it computes ends without it");
+        Err(GitError::Net(NetError::Cancelled).into())
     }
 
     /// Writes down how the run ended, lets go of the mirror, and tells what becomes of the job.

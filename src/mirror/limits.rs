@@ -106,9 +106,8 @@ impl Limit {
             Self::Listing => 64 * MIB,
             Self::Refs => 500_000,
             Self::PackObjects => 50_000_000,
-            Self::Object => 4 * GIB,
+            Self::Object | Self::ChildMemory => 4 * GIB,
             Self::InProcess => 32 * MIB,
-            Self::ChildMemory => 2 * GIB,
             Self::ChildCpu | Self::Run => 3 * 3_600_000,
             Self::Stall => 60_000,
         }

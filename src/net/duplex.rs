@@ -28,7 +28,7 @@ impl Session {
         let (reader, writer, line) = self.wait(opened)?;
         let line = Arc::new(line);
         Ok(Duplex {
-            incoming: Incoming { session: self.clone(), reader, line: Arc::clone(&line), left: u64::MAX, over: false },
+            incoming: Incoming { session: self.clone(), reader, line: Arc::clone(&line), over: false },
             outgoing: Outgoing { session: self.clone(), writer, line },
         })
     }
@@ -47,8 +47,6 @@ pub struct Incoming {
     session: Session,
     reader: Box<dyn AsyncRead + Send + Unpin>,
     line: Arc<Line>,
-    /// How many more bytes we are ready to take.
-    left: u64,
     over: bool,
 }
 
@@ -84,16 +82,6 @@ impl Duplex {
         (self.incoming, self.outgoing)
     }
 
-    /// Takes no more than `limit` bytes, until it is lifted; reading on ends with [`NetError::TooLarge`].
-    pub fn limit_reading(&mut self, limit: u64) {
-        self.incoming.left = limit;
-    }
-
-    /// Takes any number of bytes again.
-    pub fn lift_limit(&mut self) {
-        self.incoming.left = u64::MAX;
-    }
-
     /// Tells the far side that nothing more will come from us.
     ///
     /// # Errors
@@ -118,10 +106,6 @@ impl Incoming {
         })?;
         self.over = read == 0;
         self.session.count_received(read);
-        match self.left.checked_sub(read as u64) {
-            Some(left) => self.left = left,
-            None => return Err(self.session.failed(NetError::TooLarge { host: self.session.url().host().to_owned() })),
-        }
         Ok(read)
     }
 }

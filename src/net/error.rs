@@ -130,7 +130,7 @@ pub enum NetError {
         remote: RemoteText,
     },
     /// 401 without a login.
-    #[error("HTTP 401: {host}{} asks for a user name and password, and the mirror has none.{remote}", realm_of(realm))]
+    #[error("HTTP 401: {host}{} asks for a user name and password, and the mirror has none.{remote}", realm_of(realm.as_deref()))]
     LoginNeeded {
         /// The host.
         host: String,
@@ -313,13 +313,13 @@ impl NetError {
     /// that is spoken to.
     pub(super) fn from_proxied(
         error: &reqwest::Error,
-        authority: String,
+        authority: &str,
         proxy: String,
         has_login: bool,
         connect_limit: Duration,
     ) -> Self {
         let innermost = innermost(error);
-        match Self::from_client(error, authority.clone(), connect_limit) {
+        match Self::from_client(error, authority.to_owned(), connect_limit) {
             _ if innermost == TUNNEL_LOGIN && has_login => Self::ProxyLoginRefused { proxy },
             _ if innermost == TUNNEL_LOGIN => Self::ProxyLoginNeeded { proxy },
             _ if innermost.starts_with(TUNNEL) => {
@@ -336,9 +336,9 @@ impl NetError {
     }
 
     pub(super) fn busy(host: String, status: u16, until: Option<SystemTime>, remote: RemoteText) -> Self {
-        let pause = until.map(|until| until.duration_since(SystemTime::now()).unwrap_or_default());
         // A fraction of a second has passed since the answer came.
-        let pause = pause.map(|pause| Duration::from_secs(pause.as_secs_f64().ceil() as u64));
+        let whole = |left: Duration| Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
+        let pause = until.map(|until| whole(until.duration_since(SystemTime::now()).unwrap_or_default()));
         Self::Busy { host, status, pause, until, remote }
     }
 
@@ -361,8 +361,8 @@ impl NetError {
     }
 }
 
-fn realm_of(realm: &Option<String>) -> String {
-    realm.as_ref().map(|realm| format!(" (\"{realm}\")")).unwrap_or_default()
+fn realm_of(realm: Option<&str>) -> String {
+    realm.map(|realm| format!(" (\"{realm}\")")).unwrap_or_default()
 }
 
 fn pause_of(pause: Option<Duration>) -> String {
@@ -376,6 +376,13 @@ fn innermost(error: &dyn StdError) -> String {
 /// How the HTTP client's errors begin that are about a tunnel through a proxy; they have no type that could be asked.
 const TUNNEL: &str = "tunnel error: ";
 const TUNNEL_LOGIN: &str = "tunnel error: proxy authorization required";
+
+impl NetError {
+    /// Why a TLS handshake failed that was made for its own sake.
+    pub(super) fn of_handshake(error: &io::Error, authority: String) -> Self {
+        known(error, &authority).unwrap_or_else(|| Self::Broken { authority, reason: error.to_string() })
+    }
+}
 
 /// The error that this link of a chain stands for, if it says enough.
 fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {

@@ -27,6 +27,7 @@ mod service;
 mod session;
 mod spelling;
 pub mod ssh;
+mod steps;
 mod url;
 
 pub use access::{Access, HttpAccess, Redirects, SshAccess};
@@ -39,10 +40,11 @@ pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
-    check_authorities, check_headers, check_proxy,
+    check_authorities, check_proxy, is_own_header,
 };
 pub use limit::Budget;
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};
+pub use steps::TlsSeen;
 pub use url::{RemoteUrl, Scheme, UrlError};

@@ -23,6 +23,11 @@ fn a_secret_is_nowhere_but_sealed_with_libgit2() {
     look_everywhere("libgit2");
 }
 
+#[test]
+fn a_secret_is_nowhere_but_sealed_with_the_git_program() {
+    look_everywhere("git");
+}
+
 /// Pulls and pushes with an engine, well and not, and searches every place.
 fn look_everywhere(engine: &str) {
     let world = World::with(|installation| installation.set("verbose", true).set("max_retries", 3));
@@ -87,6 +92,7 @@ fn look_everywhere(engine: &str) {
     let waiting: Vec<String> = connection.zrange("retry", 0, -1).unwrap();
     assert!(waiting.iter().any(|job| job.contains("*****")), "{waiting:?}");
     let seen = watcher.seen();
+    assert_eq!(seen.len() > 1, engine == "git", "the git program was watched, too, where there is one: {seen:#?}");
 
     for (direction, id) in [("pull", "1"), ("pull", "2"), ("pull", "3"), ("push", "1"), ("push", "3")] {
         shown.push(world.installation.cli_ok(&["mirror", "show", direction, id]));

@@ -114,6 +114,11 @@ const MISTAKES: &[Mistake<'static>] = &[
     ("Sentinel that is no host", "", "redis: {sentinels: ['redis://:hunter2@h'], sentinel_master: forge}", &[], &[]),
     ("master without Sentinels", "", "redis: {sentinel_master: forge}", &[], &[]),
     ("too long a wait", "", "redis: {response_timeout: 1m}", &[], &[]),
+    ("proxy with a password in its URL", "", "network: {proxy: 'http://u:hunter2@h:1'}", &[], &[]),
+    ("proxy that is none", "", "network: {proxy: sometimes}", &[], &[]),
+    ("login for no proxy", "", "network: {proxy_username: u, proxy_password_file: /x}", &[], &[]),
+    ("redirects that are no rule", "", "network: {redirects: always}", &[], &[]),
+    ("authorities with something else in them", "", "network: {ca_file: /dev/null}", &[], &[]),
 ];
 
 #[test]

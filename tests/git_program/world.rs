@@ -62,9 +62,21 @@ impl World {
 
     pub(crate) fn session_to(&self, url: &str, cancel: CancellationToken) -> Session {
         let credentials = Some(Credentials::new(GitServer::USER, GitServer::PASSWORD));
-        let access = Access { credentials, ..Access::default() };
+        self.session_of(url, Access { credentials, ..Access::default() }, cancel)
+    }
+
+    pub(crate) fn session_with(&self, url: &str, access: Access) -> Session {
+        self.session_of(url, access, CancellationToken::new())
+    }
+
+    fn session_of(&self, url: &str, access: Access, cancel: CancellationToken) -> Session {
         let allowance = Allowance::until(Deadline::after(Duration::from_mins(2)));
         self.door.session(RemoteUrl::parse(url).unwrap(), access, allowance, cancel)
+    }
+
+    /// Where our repositories lie.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Only the listing.

@@ -80,8 +80,9 @@ fn a_header_that_is_not_the_mirrors_to_set_stops_the_run_before_anything_is_sent
 #[test]
 fn each_401_says_what_kind_of_login_the_host_would_take() {
     let asks = |path: &str, challenges: &[&str]| {
-        let headers: String =
-            challenges.iter().map(|text| format!("add_header WWW-Authenticate '{text}' always; ")).collect();
+        let headers = challenges
+            .iter()
+            .fold(String::new(), |lines, challenge| lines + "add_header WWW-Authenticate '" + challenge + "' always; ");
         format!("location /{path}/ {{ {headers} return 401; }}\n")
     };
     let server = [

@@ -9,8 +9,8 @@ use crate::rig::certificates::Ca;
 use crate::tinyproxy::{PASSWORD, Tinyproxy, USER};
 use crate::world::{World, engines, list, logged_in, round_trip, with_http};
 
-fn proxy_login() -> Option<Credentials> {
-    Some(Credentials::new(USER, PASSWORD))
+fn proxy_login() -> Credentials {
+    Credentials::new(USER, PASSWORD)
 }
 
 fn operators(proxy: &Tinyproxy, login: Option<Credentials>) -> HttpSettings {
@@ -18,7 +18,7 @@ fn operators(proxy: &Tinyproxy, login: Option<Credentials>) -> HttpSettings {
 }
 
 fn mirrors(proxy: &Tinyproxy) -> HttpAccess {
-    HttpAccess { proxy: Some(proxy.url()), proxy_credentials: proxy_login(), ..HttpAccess::default() }
+    HttpAccess { proxy: Some(proxy.url()), proxy_credentials: Some(proxy_login()), ..HttpAccess::default() }
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn http_goes_through_the_proxy_and_https_through_a_tunnel_whoever_chose_it() {
     let (plain, safe) =
         (Host::plain(), Host::with(&Particulars { tls: Some((&ca, "host", "http2")), ..Particulars::default() }));
     let trusting = |access| HttpAccess { ca: Some(ca.text("ca.crt")), ..access };
-    let (by_operator, by_mirror) = (World::with(operators(&proxy, proxy_login())), World::new());
+    let (by_operator, by_mirror) = (World::with(operators(&proxy, Some(proxy_login()))), World::new());
     for engine in engines() {
         for host in [&plain, &safe] {
             for (who, world, access) in [("o", &by_operator, HttpAccess::default()), ("m", &by_mirror, mirrors(&proxy))]
@@ -45,7 +45,7 @@ fn http_goes_through_the_proxy_and_https_through_a_tunnel_whoever_chose_it() {
     let asked = proxy.requests();
     let tunnel = format!("CONNECT localhost:{} HTTP/1.1", safe.port);
     let through = format!("http://localhost:{}/", plain.port);
-    assert!(asked.iter().any(|line| *line == tunnel) && asked.iter().any(|line| line.contains(&through)), "{asked:?}");
+    assert!(asked.contains(&tunnel) && asked.iter().any(|line| line.contains(&through)), "{asked:?}");
     assert!(asked.iter().all(|line| *line == tunnel || line.contains(&through)), "{asked:?}");
     // tinyproxy signs what it can read.
     assert!(plain.requests(4).iter().all(|request| request.via.contains("tinyproxy")));

@@ -24,10 +24,9 @@ const fn only(redirects: Redirects) -> HttpAccess {
 
 /// Redirects everything under `/to/NAME` to `target`, what is behind it kept.
 fn sending(routes: &[(&str, &str)]) -> Host {
-    let lines: String = routes
-        .iter()
-        .map(|(name, target)| format!("location ~ ^/{name}(/.*)$ {{ return 301 {target}$1$is_args$args; }}\n"))
-        .collect();
+    let lines = routes.iter().fold(String::new(), |lines, (name, target)| {
+        lines + &format!("location ~ ^/{name}(/.*)$ {{ return 301 {target}$1$is_args$args; }}\n")
+    });
     Host::with(&Particulars { server: &lines, ..Particulars::default() })
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sidemirror::git::{Engine, GitError, Libgit2, Limits, Progress, Repositories, Repository, Sent, fetch, push};
+use sidemirror::git::{
+    Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Repository, Sent, fetch, push,
+};
 use sidemirror::mirror::refs::{Advertisement, RefChange, RefName, Refs};
 use sidemirror::net::{
     Access, Allowance, Credentials, Deadline, Door, DoorSettings, HttpAccess, HttpSettings, RemoteUrl, Session,
@@ -17,7 +19,8 @@ use crate::rig::repository::Repository as Served;
 
 /// Each engine does the same through the same door.
 pub(crate) fn engines() -> Vec<Box<dyn Engine>> {
-    vec![Box::new(Libgit2)]
+    let program = GitProgram::find(Path::new("/usr/bin/git")).unwrap().unwrap();
+    vec![Box::new(Libgit2), Box::new(program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror"))))]
 }
 
 pub(crate) struct World {

@@ -13,6 +13,9 @@ use crate::world::World;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// The program has a process of its own, whose memory is limited.
+const LIBRARY: &[&str] = &["--engine", "libgit2"];
+
 /// A pack of these entries; its checksum is wrong, which nobody gets as far as to see.
 fn pack(objects: u32, entries: &[Vec<u8>]) -> Vec<u8> {
     let mut pack = b"PACK\0\0\0\x02".to_vec();
@@ -112,7 +115,7 @@ fn a_pack_bomb_is_refused_before_it_takes_memory() {
     let before = peak(world.worker.id());
     for (id, (name, pack, text)) in (1..).zip(bombs()) {
         let far = FarSide::start(0, Script::sending(pack));
-        world.installation.add_mirror("pull", id, &format!("group/project-{id}.git"), &far.url("up.git"), &[]);
+        world.installation.add_mirror("pull", id, &format!("group/project-{id}.git"), &far.url("up.git"), LIBRARY);
         let error = world.fail("pull", id);
         assert!(error.contains(text), "{name}: {error}");
         let own = fs::read_dir(world.local(id).path().join("sidemirror")).unwrap();

@@ -53,7 +53,7 @@ fn a_run_that_receives_a_byte_now_and_then_ends_at_once() {
             }
         };
         let far = FarSide::start(0, script);
-        world.installation.add_mirror("pull", 1, "group/project-1.git", &far.url("up.git"), &[]);
+        world.installation.add_mirror("pull", 1, "group/project-1.git", &far.url("up.git"), &["--engine", "libgit2"]);
         world.push_job("pull", 1);
         wait::until("the far side to be asked", SOON, || far.asked().len() == 1 && far.at_once() == 1);
         let took = cancel(&world, "pull");

@@ -138,7 +138,7 @@ fn a_list_of_refs_may_not_be_longer_than_allowed() {
     let allowance = Allowance { listing: 50_000, ..Allowance::until(deadline) };
     let session = world.session_with(&url, access, allowance, CancellationToken::new());
     let said = world.list(&session).unwrap_err().to_string();
-    assert_eq!(said, "The server 127.0.0.1 sent a longer answer than is accepted.");
+    assert!(said.contains("as the list of its refs"), "{said}");
     assert!(session.traffic().received < 1_000_000, "{:?}", session.traffic());
 }
 

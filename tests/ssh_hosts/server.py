@@ -1,6 +1,6 @@
 """An SSH server that runs git programs: PORT FOLDER MODE PASSWORD.
 
-MODE says how it lets in: `password`; `keyboard` (asks for the password); `code` (asks for something else);
+MODE says how it lets in: `password`; `keyboard` (asks for the password until it is right); `code` (asks for something else);
 `both` (a key, then the password); `nobody` (without anything).
 """
 
@@ -11,6 +11,7 @@ import sys
 import asyncssh
 
 PORT, FOLDER, MODE, PASSWORD = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+QUESTION = "", "", "", [("Verification code:" if MODE == "code" else "Password: ", False)]
 
 
 def say(text):
@@ -52,12 +53,12 @@ class Server(asyncssh.SSHServer):
         return MODE in ("keyboard", "code")
 
     def get_kbdint_challenge(self, username, lang, submethods):
-        return "", "", "", [("Verification code:" if MODE == "code" else "Password: ", False)]
+        return QUESTION
 
     def validate_kbdint_response(self, username, responses):
         for response in responses:
             say(f"answered {response}")
-        return list(responses) == [PASSWORD]
+        return True if list(responses) == [PASSWORD] else QUESTION
 
 
 async def run(process):

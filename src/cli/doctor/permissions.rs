@@ -112,7 +112,7 @@ fn sidekiq_and_ours(config: &Config) -> Vec<Cmd> {
         ["reliable-fetcher-heartbeat-sidemirror-doctor-1-0123456789ab", "process_cleanup", "stat:processed"]
             .map(|key| keys.named(key));
     let (mirror, due, run) = ("sidemirror:pull:0", "sidemirror:pull:due", "sidemirror:run:pull:0");
-    let words: [&[&str]; 40] = [
+    let words: [&[&str]; 42] = [
         &["RPOPLPUSH", &queue, &working],
         &["BRPOPLPUSH", &queue, &working, "1"],
         &["LREM", &working, "1", "x"],
@@ -152,6 +152,8 @@ fn sidekiq_and_ours(config: &Config) -> Vec<Cmd> {
         &["DEL", run],
         &["EXISTS", run],
         &["ZRANGEBYSCORE", due, "-inf", "0"],
+        &["TIME"],
+        &["ZREMRANGEBYRANK", "sidemirror:hosts:held", "0", "-1001"],
         &["PING"],
     ];
     words.map(command).to_vec()

@@ -1,6 +1,7 @@
 //! `sidemirror mirror …`: the administration of mirrors.
 
 mod add;
+mod check;
 mod http_args;
 mod limit;
 mod list;
@@ -12,6 +13,8 @@ mod ssh_args;
 mod sync;
 mod update;
 mod view;
+
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -43,6 +46,8 @@ enum Command {
     Update(update::UpdateArgs),
     /// Remove a mirror; repositories stay as they are
     Remove(remove::RemoveArgs),
+    /// Test a mirror from end to end without changing anything; exit code 1 if a step failed
+    Check(check::CheckArgs),
     /// Push a job that updates a mirror now, also after a hard failure
     Sync(sync::SyncArgs),
 }
@@ -193,7 +198,7 @@ impl RuleArgs {
     }
 }
 
-pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: MirrorArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     Administration::with(config, |administration| async move {
         match args.command {
@@ -202,8 +207,10 @@ pub(super) fn run(args: MirrorArgs) -> anyhow::Result<()> {
             Command::Show(args) => show::show(&administration, &args).await,
             Command::Update(args) => update::update(&administration, &args).await,
             Command::Remove(args) => remove::remove(&administration, &args).await,
+            Command::Check(args) => return check::check(&administration, &args).await,
             Command::Sync(args) => sync::sync(&administration, &args).await,
         }
+        .map(|()| ExitCode::SUCCESS)
     })
 }
 

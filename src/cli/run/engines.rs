@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Config, ConfigError, ProgramPlace};
-use crate::git::{Engine, Engines, GitProgram};
+use crate::git::{ChildLimits, Engine, Engines, GitProgram};
 use crate::mirror::engine::EngineName;
 use crate::mirror::reach::EngineChoice;
 
@@ -26,19 +26,25 @@ pub(in crate::cli) fn program(config: &Config) -> Result<Option<GitProgram>, Con
     match (&found, place) {
         (None, Some(path)) if insisted => Err(wrong(format!("{} is not there, or is older than that", path.display()))),
         (None, None) if insisted => Err(wrong("it is in no folder of PATH".to_owned())),
-        _ => Ok(found),
+        _ => Ok(found.map(|program| program.limited(child_limits(config)).at_most(config.mirror.children.most))),
     }
 }
 
+fn child_limits(config: &Config) -> ChildLimits {
+    // Memory and time are each run's own.
+    ChildLimits { nice: config.mirror.children.nice, ..ChildLimits::default() }
+}
+
 /// All engines, once it is known whether there is a program.
-pub(super) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines {
+pub(in crate::cli) fn engines(config: &Config, program: Option<&GitProgram>) -> Engines {
     let settings = &config.mirror.git;
-    match program {
-        Some(program) => tracing::info!(version = program.version(), "the git program is there"),
-        None => tracing::warn!(
+    if let Some(program) = program {
+        tracing::info!(version = program.version(), "the git program is there");
+    } else {
+        tracing::warn!(
             "there is no git program that can be used: libgit2 does all it can; repositories with SHA-256 ids or \
              reftable and pushes as a whole need one (mirror.git.program)"
-        ),
+        );
     }
     let wanted = match settings.engine {
         EngineChoice::Auto => None,

@@ -7,7 +7,7 @@ use crate::git::GitError;
 use crate::git::face::{
     Face as _, check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
 };
-use crate::mirror::refs::{ObjectId, RefChange, RefOutcome, Refs};
+use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome, Refs};
 
 impl ByProgram {
     /// Makes the changes, deletions first.
@@ -18,7 +18,7 @@ impl ByProgram {
         others.sort_by_key(|&at| &changes[at].name);
         for group in [deletions, others] {
             let now = self.read_refs(&["refs/"])?;
-            let mut names: BTreeSet<&str> = now.keys().map(|name| name.as_str()).collect();
+            let mut names: BTreeSet<&str> = now.keys().map(RefName::as_str).collect();
             let mut able = Vec::new();
             for at in group {
                 let change = &changes[at];
@@ -53,7 +53,7 @@ impl ByProgram {
             (_, [alone]) => {
                 let change = &changes[*alone];
                 let now = self.read_refs(&["refs/"])?;
-                let names = now.keys().map(|name| name.as_str()).collect();
+                let names = now.keys().map(RefName::as_str).collect();
                 let known = possible(change, &now, &names).err().or_else(|| locked(&ending.complaint));
                 results[*alone] = Err(known.unwrap_or(ending.complaint));
                 Ok(())

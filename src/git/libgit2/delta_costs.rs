@@ -18,16 +18,13 @@ impl DeltaCosts {
     /// The delta that began at `place` makes `after` bytes of the `before` bytes of its base: of the object at `base`,
     /// or of one that is only named. Answers the bytes to be copied for it.
     pub(super) fn add(&mut self, place: u64, base: Option<u64>, before: u64, after: u64) -> u64 {
-        let below = match base {
-            Some(base) => match self.known.binary_search_by_key(&base, |(place, _)| *place) {
-                Ok(found) => self.known.get(found).map_or(0, |(_, cost)| *cost),
-                // It is whole.
-                Err(_) => before,
-            },
-            None => {
-                self.named = self.named.saturating_add(before).saturating_add(after);
-                self.named - after
-            }
+        let below = if let Some(base) = base {
+            let found = self.known.binary_search_by_key(&base, |(place, _)| *place).ok();
+            // One that is not known is whole.
+            found.and_then(|found| self.known.get(found)).map_or(before, |(_, cost)| *cost)
+        } else {
+            self.named = self.named.saturating_add(before).saturating_add(after);
+            self.named - after
         };
         let cost = below.saturating_add(after);
         self.known.push((place, cost));

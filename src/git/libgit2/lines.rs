@@ -36,15 +36,11 @@ impl Lines {
         self.prefix.clear();
         let hex = Some(prefix).filter(|prefix| prefix.iter().all(u8::is_ascii_hexdigit));
         let length = hex.and_then(|hex| usize::from_str_radix(str::from_utf8(&hex).ok()?, 16).ok());
-        match length {
-            Some(length) => {
-                self.left = length.saturating_sub(4);
-                Some(Piece::Start(self.left))
-            }
-            None => {
-                self.ended = true;
-                Some(Piece::Other(prefix))
-            }
-        }
+        let Some(length) = length else {
+            self.ended = true;
+            return Some(Piece::Other(prefix));
+        };
+        self.left = length.saturating_sub(4);
+        Some(Piece::Start(self.left))
     }
 }

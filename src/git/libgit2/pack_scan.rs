@@ -257,3 +257,7 @@ fn number(mut bytes: &[u8]) -> Result<(u64, &[u8]), Refusal> {
     }
     Err(Refusal::Malformed("a delta without a beginning"))
 }
+
+#[cfg(test)]
+#[path = "pack_scan_tests.rs"]
+mod tests;

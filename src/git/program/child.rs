@@ -59,7 +59,7 @@ impl<R> From<rustix::io::Errno> for Trouble<R> {
 /// A process group of its own, with its three streams. Dropped, it is no more.
 pub(super) struct Group {
     leader: Child,
-    group: Pid,
+    id: Pid,
     exit: OwnedFd,
     reaped: bool,
 }
@@ -71,7 +71,7 @@ impl Group {
         let found = group.ok_or(ErrorKind::NotFound.into());
         let found = found.and_then(|group: Pid| Ok((group, pidfd_open(group, PidfdFlags::empty())?)));
         match found {
-            Ok((group, exit)) => Ok(Self { leader, group, exit, reaped: false }),
+            Ok((id, exit)) => Ok(Self { leader, id, exit, reaped: false }),
             Err(error) => {
                 let _ = leader.kill();
                 let _ = leader.wait();
@@ -132,11 +132,11 @@ impl Group {
     /// Ends what is left of the group, and takes the leader's status. Killed before that: as long as nobody has asked
     /// for it, no other process can have its number.
     fn reap(&mut self) -> io::Result<ExitStatus> {
-        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = kill_process_group(self.id, Signal::KILL);
         let status = self.leader.wait();
         self.reaped = true;
         let give_up = Instant::now() + GRACE;
-        while test_kill_process_group(self.group).is_ok() && Instant::now() < give_up {
+        while test_kill_process_group(self.id).is_ok() && Instant::now() < give_up {
             std::thread::sleep(Duration::from_millis(2));
         }
         status
@@ -155,7 +155,7 @@ impl Drop for Group {
         if self.reaped {
             return;
         }
-        let _ = kill_process_group(self.group, Signal::TERM);
+        let _ = kill_process_group(self.id, Signal::TERM);
         self.ended_within(GRACE);
         let _ = self.reap();
     }

@@ -7,7 +7,7 @@ use super::conversation::{Conversation, FAR};
 use super::settings::Settings;
 use super::{Company, listing};
 use crate::git::quarantine::Quarantine;
-use crate::git::{GitError, Progress, Transfer, Upstream};
+use crate::git::{Excess, GitError, LimitKind, Progress, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, Refs};
 
 /// What old versions of git and its imitations got wrong in many real histories, and what harms nobody.
@@ -71,9 +71,11 @@ impl Upstream for Reading<'_> {
             wants
         });
         let errand = conversation.errand(&quarantine, &arguments, settings)?;
-        let errand = errand.input(wants.into_bytes()).largest_file(conversation.limits.growth);
+        let errand = errand.input(wants.into_bytes()).largest_file(conversation.limits.growth.saturating_add(SLACK));
         let receiving = Receiving { quarantine: &quarantine, progress, line: Vec::new() };
         let report = errand.run(&mut Attending { conversation, receiving: Some(receiving) })?;
+        let size = quarantine.size().map_err(GitError::io("look at the received objects"))?;
+        Excess::check(LimitKind::Growth, conversation.limits.growth, size)?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
@@ -82,6 +84,9 @@ impl Upstream for Reading<'_> {
         Ok(Transfer { objects: progress.received(), bytes })
     }
 }
+
+/// Bytes by which one file may pass the limit of all together, so that it shows that it was passed.
+const SLACK: u64 = 64 * 1024;
 
 /// Gives the quarantine refs at the places where the repository has its own, so that git knows what need not come and
 /// what need not be looked at. Under names of ours: some that exist would not be accepted everywhere.
@@ -116,10 +121,19 @@ struct Receiving<'a> {
 
 impl Company for Attending<'_, '_> {
     fn look(&mut self) -> Result<(), GitError> {
-        let Conversation { session, .. } = self.conversation;
+        let Conversation { session, limits, .. } = self.conversation;
         session.check()?;
+        if let Some(receiving) = &self.receiving {
+            let size = receiving.quarantine.size().map_err(GitError::io("look at the received objects"))?;
+            Excess::check(LimitKind::Growth, limits.growth, size)?;
+        }
         // What the gate has met, git would only tell later.
         session.failure().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+        // Git says little but the list of refs.
+        Ok(self.conversation.session.check_listing(bytes)?)
     }
 
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {
@@ -128,6 +142,7 @@ impl Company for Attending<'_, '_> {
             if byte == b'\r' || byte == b'\n' {
                 if let Some((received, announced)) = counted(&receiving.line) {
                     receiving.progress.set(received, announced);
+                    Excess::check(LimitKind::PackObjects, self.conversation.limits.pack_objects, announced as u64)?;
                 }
                 receiving.line.clear();
             } else if receiving.line.len() < 200 {

@@ -5,13 +5,14 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::fd::OwnedFd;
 
 use super::child::{Group, Trouble, Watch};
 use super::{ChildLimits, GitProgram};
-use crate::git::GitError;
+use crate::git::{GitError, Limits};
 use crate::net::NetError;
 
 /// Of what a child says on its standard error, the end is kept: there it says why it failed.
@@ -62,6 +63,12 @@ pub(in crate::git) struct Report {
 pub(in crate::git) trait Company {
     /// Whether it may go on; asked about twenty times a second.
     fn look(&mut self) -> Result<(), GitError>;
+
+    /// Called with the bytes of its standard output so far.
+    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+        let _ = bytes;
+        Ok(())
+    }
 
     /// Called with each piece of its standard error.
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {
@@ -122,6 +129,14 @@ impl<'a> Errand<'a> {
         self
     }
 
+    /// What one run may take, where that is less than every child may.
+    pub(in crate::git) fn within(mut self, limits: &Limits) -> Self {
+        let (memory, cpu) = (self.limits.memory.unwrap_or(u64::MAX), self.limits.cpu.unwrap_or(Duration::MAX));
+        self.limits.memory = Some(memory.min(limits.child_memory)).filter(|memory| *memory < u64::MAX);
+        self.limits.cpu = Some(cpu.min(limits.child_cpu)).filter(|cpu| *cpu < Duration::MAX);
+        self
+    }
+
     /// The most that it may write to one file, if that is less than all may.
     pub(in crate::git) fn largest_file(mut self, bytes: u64) -> Self {
         self.limits.file_size = Some(self.limits.file_size.unwrap_or(u64::MAX).min(bytes));
@@ -131,9 +146,10 @@ impl<'a> Errand<'a> {
     /// Runs it to its end, whatever its exit code is. When `company` says no, it is ended at once with all that it has
     /// started.
     pub(in crate::git) fn run(mut self, company: &mut dyn Company) -> Result<Report, GitError> {
+        let _place = self.program.places.take(company)?;
         let mut command = self.command();
         let mapped = command.fd_mappings(std::mem::take(&mut self.handed_over));
-        let started = mapped.map_err(io::Error::other).and_then(|command| command.spawn());
+        let started = mapped.map_err(io::Error::other).and_then(Command::spawn);
         // Ours of what was handed over is closed with it, so that its end is seen at the other side.
         drop(command);
         let group = started.and_then(Group::of).map_err(GitError::io("start git"))?;
@@ -204,6 +220,7 @@ impl Watch for Listener<'_> {
     }
 
     fn answered(&mut self, bytes: &[u8]) -> Result<(), GitError> {
+        self.company.answered((self.answer.len() + bytes.len()) as u64)?;
         let left = self.room.checked_sub(bytes.len() as u64);
         self.room = left.ok_or_else(|| GitError::Protocol("git answered more than is accepted".to_owned()))?;
         self.answer.extend_from_slice(bytes);

@@ -13,6 +13,7 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod places;
 mod report;
 mod send;
 mod settings;
@@ -43,6 +44,7 @@ pub struct GitProgram {
     ourselves: PathBuf,
     version: String,
     limits: ChildLimits,
+    places: places::Places,
 }
 
 impl GitProgram {
@@ -65,13 +67,25 @@ impl GitProgram {
         }
         // Stays the same program when the file is replaced by a newer one.
         let ourselves = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
-        Ok(Some(Self { git: git.to_owned(), ourselves, version, limits: ChildLimits::default() }))
+        Ok(Some(Self {
+            git: git.to_owned(),
+            ourselves,
+            version,
+            limits: ChildLimits::default(),
+            places: places::Places::new(usize::MAX),
+        }))
     }
 
     /// With `limits` for each of its processes.
     #[must_use]
     pub fn limited(self, limits: ChildLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// With so many processes at most at once; a run that finds none free waits, within its own limits.
+    #[must_use]
+    pub fn at_most(self, processes: usize) -> Self {
+        Self { places: places::Places::new(processes), ..self }
     }
 
     /// With another `sidemirror` than this process to start it. Tests are not one themselves.

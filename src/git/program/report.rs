@@ -8,7 +8,7 @@ pub(super) fn read(answer: &[u8]) -> HashMap<String, Result<(), String>> {
     text.lines().filter_map(line).map(|(name, result)| (name.to_owned(), result)).collect()
 }
 
-/// `!	FROM:TO	[remote rejected] (hook declined)`
+/// One line, in three parts divided by tabs: `!`, `FROM:TO`, `[remote rejected] (hook declined)`.
 fn line(line: &str) -> Option<(&str, Result<(), String>)> {
     let mut parts = line.splitn(3, '\t');
     let (flag, names, summary) = (parts.next()?, parts.next()?, parts.next()?);

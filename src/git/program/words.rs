@@ -54,7 +54,7 @@ impl Conversation<'_> {
 
 /// The line that says most: the first complaint that is not only about another one.
 fn reason(words: &str) -> String {
-    let complaints = words.lines().filter_map(|line| {
+    let complaints = words.split(['\n', '\r']).filter_map(|line| {
         let line = line.trim_end();
         line.strip_prefix("fatal: ").or_else(|| line.strip_prefix("error: "))
     });

@@ -65,7 +65,8 @@ impl CertificateProblem {
         let fingerprint = || fingerprint(certificate);
         match error {
             rustls::Error::InvalidCertificate(problem) => match problem {
-                CertificateError::UnknownIssuer if is_self_signed(certificate) => {
+                // It may also call itself an authority's, as those of many self-hosted servers do.
+                CertificateError::UnknownIssuer | CertificateError::Other(_) if is_self_signed(certificate) => {
                     Self::SelfSigned { fingerprint: fingerprint() }
                 }
                 CertificateError::UnknownIssuer => Self::UnknownIssuer { fingerprint: fingerprint() },
@@ -76,10 +77,6 @@ impl CertificateProblem {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                     Self::OtherHost { names: names_in(certificate) }
                 }
-                // A certificate of an authority in the place of a server's, as many self-hosted servers have it.
-                CertificateError::Other(_) if is_self_signed(certificate) => {
-                    Self::SelfSigned { fingerprint: fingerprint() }
-                }
                 other => Self::Other(other.to_string()),
             },
             other => Self::Other(other.to_string()),
@@ -88,7 +85,7 @@ impl CertificateProblem {
 }
 
 /// SHA-256 of a certificate, as lowercase hex.
-pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+pub(in crate::net) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     Sha256::digest(certificate).iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy};
+use rustls::ClientConfig;
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
@@ -78,6 +80,11 @@ impl Clients {
         Ok(Self { proxies, proxy_resolves, redirects, workshop, common, own: Mutex::default() })
     }
 
+    /// What a TLS connection to a far side with this `access` begins with.
+    pub(in crate::net) fn tls(&self, access: &HttpAccess) -> Result<ClientConfig, NetError> {
+        self.workshop.trust.config(access, false)
+    }
+
     /// The client for a far side at `port` with this `access`, through this proxy. A `foreign` one is not shown our
     /// certificate.
     pub(super) fn client(
@@ -125,15 +132,16 @@ impl Difference<'_> {
         let HttpAccess { ca, certificate_fingerprint, client_certificate, .. } = access;
         let certificate = client_certificate.as_ref().filter(|_| !foreign);
         let port = ruled_port.map(u16::to_be_bytes);
-        let parts: [Option<&[u8]>; 8] = [
+        let parts: [Option<&[u8]>; 9] = [
             ca.as_ref().map(String::as_bytes),
             certificate_fingerprint.as_ref().map(String::as_bytes),
             certificate.map(|(certificate, _)| certificate.as_bytes()),
             certificate.map(|(_, key)| key.expose_secret().as_bytes()),
             via.map(|via| via.url.as_str().as_bytes()),
-            via.and_then(|via| via.login.as_ref()).map(|login| login.as_bytes()),
+            via.and_then(|via| via.login.as_ref()).map(HeaderValue::as_bytes),
             via.filter(|via| via.trusted).map(|_| b"trusted".as_slice()),
-            port.as_ref().map(|port| port.as_slice()),
+            via.filter(|via| via.tunnels).map(|_| b"tunnels".as_slice()),
+            port.as_ref().map(<[u8; 2]>::as_slice),
         ];
         if parts.iter().all(Option::is_none) {
             return None;
@@ -177,7 +185,10 @@ impl Workshop {
                 if let Some(login) = &via.login {
                     proxy = proxy.custom_http_auth(login.clone());
                 }
-                builder.proxy(proxy)
+                // Many a proxy closes its connection behind each answer without saying so, and what is posted then
+                // into it is lost.
+                let kept = if via.tunnels { usize::MAX } else { 0 };
+                builder.proxy(proxy).pool_max_idle_per_host(kept)
             }
         };
         builder.build().map_err(setup)

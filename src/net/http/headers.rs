@@ -50,20 +50,22 @@ pub(super) fn add_own(access: &Access, headers: &mut HeaderMap) -> Result<(), Ne
     Ok(())
 }
 
+/// Whether a header of this name is set by us, so that no mirror can bring it along.
+pub fn is_own_header(name: &HeaderName) -> bool {
+    OURS.contains(&name.as_str())
+}
+
 const NO_NAME: &str = "that is no name of a header";
 
 /// Whether the headers that a mirror brings along may be sent.
-///
-/// # Errors
-/// [`NetError::Unusable`], which names the header and never its value.
-pub fn check_own(access: &Access) -> Result<(), NetError> {
+fn check_own(access: &Access) -> Result<(), NetError> {
     if access.http.headers.len() > MOST_HEADERS {
         return Err(unusable("list", &format!("at most {MOST_HEADERS} are accepted")));
     }
     let logs_in = access.http.bearer.is_some() || access.credentials.is_some();
     for (name, value) in &access.http.headers {
         let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable(name, NO_NAME))?;
-        if OURS.contains(&known.as_str()) {
+        if is_own_header(&known) {
             return Err(unusable(name, "it is sidemirror's own to set"));
         }
         if known == AUTHORIZATION && logs_in {

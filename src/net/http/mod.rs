@@ -23,9 +23,10 @@ mod upload;
 
 pub use answer::Answer;
 pub use certificate::CertificateProblem;
+pub(super) use certificate::fingerprint;
 pub(super) use clients::Clients;
 pub use forward::{Forwarded, Question};
-pub use headers::check_own as check_headers;
+pub use headers::is_own_header;
 pub use proxy::{ProxyChoice, check_proxy};
 pub use redirect::RedirectProblem;
 pub(in crate::net) use remote_text::LONGEST as LONGEST_REMOTE_TEXT;

@@ -32,6 +32,8 @@ pub(super) struct Via {
     pub(super) login: Option<HeaderValue>,
     /// Whether the operator chose it, who may choose one in the local network. A mirror's own must pass the guard.
     pub(super) trusted: bool,
+    /// Whether it only passes on what the two ends say to each other (`CONNECT`, for https).
+    pub(super) tunnels: bool,
 }
 
 impl Proxies {
@@ -45,6 +47,11 @@ impl Proxies {
 
     /// The proxy for `target`: the mirror's own word before the operator's.
     pub(super) fn towards(&self, target: &Url, access: &HttpAccess) -> Result<Option<Via>, NetError> {
+        let via = self.named(target, access)?;
+        Ok(via.map(|via| Via { tunnels: target.scheme() == "https", ..via }))
+    }
+
+    fn named(&self, target: &Url, access: &HttpAccess) -> Result<Option<Via>, NetError> {
         match access.proxy.as_deref() {
             Some("none") => return Ok(None),
             Some(text) => {
@@ -70,7 +77,7 @@ impl Proxies {
 impl Via {
     fn new(text: &str, trusted: bool) -> Result<Self, NetError> {
         let url = check_proxy(text)?;
-        Ok(Self { url, login: None, trusted })
+        Ok(Self { url, login: None, trusted, tunnels: false })
     }
 
     pub(super) fn port(&self) -> u16 {

@@ -16,10 +16,7 @@ impl Session {
     pub(in crate::net) async fn accept(&self, response: Response, wanted: &str) -> Result<Answer, NetError> {
         let mut response = response;
         if response.status() != StatusCode::OK {
-            let error = self.refusal(&mut response).await;
-            // Its rest, if it is short, makes room for the next request on the same connection.
-            drop(Answer::new(self, response));
-            return Err(error);
+            return Err(self.refusal(&mut response).await);
         }
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_else(|| "none".to_owned());
         if !content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted)) {

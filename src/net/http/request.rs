@@ -10,7 +10,7 @@ use reqwest::{Body, Method, Request, Response, Url};
 use super::proxy::Via;
 use super::redirect::{self, RedirectProblem};
 use super::{Answer, headers};
-use crate::net::{NetError, Redirects, Session};
+use crate::net::{NetError, Redirects, Scheme, Session};
 
 /// What is asked first of a repository, and the only request whose redirects may be followed.
 const LISTING: &str = "/info/refs";
@@ -88,7 +88,7 @@ impl Session {
         let whom = authority(request.url());
         client.execute(request).await.map_err(|error| match &via {
             Some(via) => {
-                NetError::from_proxied(&error, whom, via.authority(), via.login.is_some(), door.connect_timeout)
+                NetError::from_proxied(&error, &whom, via.authority(), via.login.is_some(), door.connect_timeout)
             }
             None => NetError::from_client(&error, whom, door.connect_timeout),
         })
@@ -166,6 +166,15 @@ impl Session {
             headers::add_own(self.access(), request.headers_mut())?;
         }
         Ok(request)
+    }
+
+    /// The proxy on the way to the mirror's own server, as `host:port`.
+    pub(in crate::net) fn by_proxy(&self) -> Result<Option<String>, NetError> {
+        if !matches!(self.url().scheme(), Scheme::Http | Scheme::Https) {
+            return Ok(None);
+        }
+        let via = self.door().clients.proxies.towards(&self.target("")?, &self.access().http)?;
+        Ok(via.map(|via| via.authority()))
     }
 
     /// Whether this is another server than the mirror's own, so that it must not see what the mirror brings along.

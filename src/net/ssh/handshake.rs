@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg};
-use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, Preferred};
 use tokio::time::{Instant, timeout_at};
 
@@ -27,6 +27,7 @@ const LONGEST_FAREWELL: usize = 300;
 /// A connection whose host key is trusted.
 pub(super) struct Connection {
     pub(super) handle: client::Handle<Witness>,
+    pub(super) host_key: PublicKey,
     pub(super) hang_up: HangUp,
     pub(super) farewell: Farewell,
 }
@@ -61,8 +62,12 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let shaken = timeout_at(end, client::connect_stream(Arc::new(settings(offer)), stream, witness)).await;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
-        (Ok(Ok(handle)), _) => Ok(Handshake::Trusted(Box::new(Connection { handle, hang_up, farewell }))),
         (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
+        (Ok(Ok(handle)), Some((key, _))) => {
+            let host_key = key.public_key();
+            Ok(Handshake::Trusted(Box::new(Connection { handle, host_key, hang_up, farewell })))
+        }
+        (Ok(Ok(_)), None) => Err(broken(session, "it has shown no host key".to_owned())),
         (Ok(Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })), _) => Ok(Handshake::NoSuchKey),
         (Ok(Err(error)), _) => Err(explained(session, &error, &farewell)),
         (Err(_), _) => Err(SshError::HandshakeTimeout { authority: session.url().authority(), limit }.into()),

@@ -12,11 +12,25 @@ mod hosts;
 mod key;
 mod login;
 
+use russh::keys::PublicKey;
+
 use super::duplex::Ends;
 use super::{NetError, Service, Session};
 
 pub use error::SshError;
 pub use key::{KeyType, SshKey};
+
+/// The host key, among those that are trusted, that the server proves.
+pub(super) async fn trusted_host_key(session: &Session) -> Result<PublicKey, NetError> {
+    Ok(hosts::connect(session).await?.host_key)
+}
+
+/// Logs in and hangs up; answers as whom.
+pub(super) async fn log_in(session: &Session) -> Result<String, NetError> {
+    let mut connection = hosts::connect(session).await?;
+    login::login(session, &mut connection).await?;
+    Ok(login::user(session).to_owned())
+}
 
 /// Connects, trusts, logs in, and starts the program that serves us.
 pub(super) async fn open(session: &Session, service: Service) -> Result<Ends, NetError> {

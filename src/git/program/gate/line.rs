@@ -40,14 +40,14 @@ impl LineGate {
     pub(super) fn line(&self) -> io::Result<OwnedFd> {
         let (ours, child) = UnixStream::pair()?;
         let (session, service) = (self.session.clone(), self.service);
-        std::thread::Builder::new().name("gate".to_owned()).spawn(move || serve(ours, &session, service))?;
+        std::thread::Builder::new().name("gate".to_owned()).spawn(move || serve(&ours, &session, service))?;
         Ok(child.into())
     }
 }
 
 /// What a child calls as its `ssh`: ourselves, with the line in the place of standard input and that behind it.
 pub(super) fn command(ourselves: &Path) -> OsString {
-    let mut command = b"'".to_vec();
+    let mut command = b"exec '".to_vec();
     for &byte in ourselves.as_os_str().as_bytes() {
         match byte {
             b'\'' => command.extend(*b"'\\''"),
@@ -59,7 +59,7 @@ pub(super) fn command(ourselves: &Path) -> OsString {
 }
 
 /// An error ends the line; the session has kept why, if it is the far side's.
-fn serve(line: UnixStream, session: &Session, service: Service) -> Option<()> {
+fn serve(line: &UnixStream, session: &Session, service: Service) -> Option<()> {
     let wanted = BufReader::with_capacity(1, line.try_clone().ok()?);
     let mut name = String::new();
     wanted.take(LONGEST_NAME).read_line(&mut name).ok()?;
@@ -70,7 +70,7 @@ fn serve(line: UnixStream, session: &Session, service: Service) -> Option<()> {
     let child = line.try_clone().ok()?;
     let up = move || send(child, outgoing, service);
     std::thread::Builder::new().name("gate".to_owned()).spawn(up).ok()?;
-    receive(incoming, &line);
+    receive(incoming, line);
     let _ = line.shutdown(Shutdown::Both);
     Some(())
 }
