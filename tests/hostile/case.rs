@@ -110,6 +110,7 @@ pub(crate) fn pull(name: &'static str, far: Behaviour, told: &'static str) -> Ca
         end: End::Fails(told),
         takes: Takes::NoTime,
         is_large: false,
+        options: Vec::new(),
     }
 }
 

@@ -53,7 +53,7 @@ const CROWD: [(&str, fn() -> Vec<Case>); 8] = [
 ];
 
 /// More would wait for processors, and not for limits.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 16;
 
 /// What a worker may take, and all of its children at one time, in MiB.
 const MOST_MEMORY: Peak = Peak { worker: 200, children: 600 };

@@ -15,7 +15,8 @@ use crate::wire::preface;
 
 const INSECURE: &str = r"Could not connect securely to AT: .+";
 const BROKE: &str = r"(The connection to AT broke|Could not connect (securely )?to AT): .+";
-const SILENT: &str = r"Could not connect to AT within 2s\.|The server AT accepted the connection but sent nothing for 2s\.";
+const SILENT: &str =
+    r"Could not connect to AT within 2s\.|The server AT accepted the connection but sent nothing for 2s\.";
 
 /// The beginning of a server's first words.
 const HELLO: &[u8] = &[0x16, 3, 3, 0, 90, 2, 0, 0, 86, 3, 3];
@@ -35,38 +36,56 @@ pub(crate) fn cases(ca: &Ca) -> Vec<Case> {
         trusting(pull("a_cut_in_the_list", speaking(ca, "good", served), BROKE)),
         trusting(pull("silence_in_the_list", speaking(ca, "good", stopping), SILENT)).stalling(),
         pull("silence_before_the_handshake", behaviour(Visit::hold), SILENT).stalling(),
-        pull("a_cut_in_the_handshake", behaviour(|visit| {
-            visit.bytes(5)?;
-            visit.send(HELLO)
-        }), BROKE),
-        pull("silence_in_the_handshake", behaviour(|visit| {
-            visit.bytes(5)?;
-            visit.send(HELLO)?;
-            visit.hold()
-        }), SILENT).stalling(),
-        pull("one_byte_a_second_in_the_handshake", behaviour(|visit| {
-            visit.bytes(5)?;
-            visit.drip(&[0x16, 3, 3, 0x3f])
-        }), SILENT).stalling(),
-        pull("noise_in_the_handshake", behaviour(|visit| {
-            visit.bytes(5)?;
-            visit.flood(&[0x17; 64 * 1024])
-        }), BROKE),
+        pull(
+            "a_cut_in_the_handshake",
+            behaviour(|visit| {
+                visit.bytes(5)?;
+                visit.send(HELLO)
+            }),
+            BROKE,
+        ),
+        pull(
+            "silence_in_the_handshake",
+            behaviour(|visit| {
+                visit.bytes(5)?;
+                visit.send(HELLO)?;
+                visit.hold()
+            }),
+            SILENT,
+        )
+        .stalling(),
+        pull(
+            "one_byte_a_second_in_the_handshake",
+            behaviour(|visit| {
+                visit.bytes(5)?;
+                visit.drip(&[0x16, 3, 3, 0x3f])
+            }),
+            SILENT,
+        )
+        .stalling(),
+        pull(
+            "noise_in_the_handshake",
+            behaviour(|visit| {
+                visit.bytes(5)?;
+                visit.flood(&[0x17; 64 * 1024])
+            }),
+            BROKE,
+        ),
         pull("another_protocol", behaviour(|visit| visit.send("HTTP/1.1 400 Bad Request\r\n\r\n")), BROKE),
-        pull("an_alert_at_once", behaviour(|visit| {
-            visit.bytes(5)?;
-            visit.send([0x15, 3, 3, 0, 2, 2, 40])
-        }), INSECURE),
+        pull(
+            "an_alert_at_once",
+            behaviour(|visit| {
+                visit.bytes(5)?;
+                visit.send([0x15, 3, 3, 0, 2, 2, 40])
+            }),
+            INSECURE,
+        ),
     ];
     cases.into_iter().map(|case| case.over(Way::Https)).collect()
 }
 
 /// Speaks TLS with this certificate, and does this over it.
-fn speaking(
-    ca: &Ca,
-    name: &str,
-    act: impl Fn(&mut Visit) -> io::Result<()> + Send + Sync + 'static,
-) -> Behaviour {
+fn speaking(ca: &Ca, name: &str, act: impl Fn(&mut Visit) -> io::Result<()> + Send + Sync + 'static) -> Behaviour {
     let chain = vec![CertificateDer::from_pem_file(ca.path(&format!("{name}.crt"))).unwrap()];
     let key = PrivateKeyDer::from_pem_file(ca.path(&format!("{name}.key"))).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
