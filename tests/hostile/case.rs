@@ -91,6 +91,15 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
+    /// Options of `mirror add` that put off the limits that are not meant, however busy the machine is.
+    pub(crate) const fn unhurried(self) -> &'static [&'static str] {
+        match self {
+            Self::NoTime => &["--limit", "run=2m", "--limit", "stall=1m"],
+            Self::Stall => &["--limit", "run=2m"],
+            Self::Deadline => &["--limit", "stall=1m"],
+        }
+    }
+
     pub(crate) const fn limit(self) -> Duration {
         match self {
             Self::NoTime => Duration::ZERO,

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::case::{Direction, Way};
+use crate::case::{Direction, Takes, Way};
 use crate::rig::repository::Repository;
 use crate::world::World;
 
@@ -32,12 +32,12 @@ impl Neighbours {
     /// Prepares both in `world`.
     pub(crate) fn settle(world: &World) {
         // The worker's own limits are those that hostile ones are to meet.
-        let unhurried = ["--limit", "run=1m", "--limit", "stall=30s"].map(str::to_owned);
+        let unhurried = Takes::NoTime.unhurried();
         world.git.create("up.git").commit("main", "first");
         world.git.create("far.git");
         world.create_local(PUSH).commit("main", "first");
-        world.add(Direction::Pull, PULL, Way::Http, &world.git.url("up.git"), &unhurried);
-        world.add(Direction::Push, PUSH, Way::Http, &world.git.url("far.git"), &unhurried);
+        world.add(Direction::Pull, PULL, Way::Http, &world.git.url("up.git"), unhurried);
+        world.add(Direction::Push, PUSH, Way::Http, &world.git.url("far.git"), unhurried);
     }
 
     /// Sees both do their work in ordinary time, in a round that begins after this was asked.
