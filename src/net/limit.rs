@@ -27,7 +27,7 @@ impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Received => "in one run",
-            Self::Listing => "as the list of its refs",
+            Self::Listing => "in one list of refs or report on them",
         })
     }
 }

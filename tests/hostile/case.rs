@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) takes: Takes,
     /// Whether the local repository holds some megabytes.
     pub(crate) is_large: bool,
+    /// Further options of `mirror add`.
+    pub(crate) options: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +91,15 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
+    /// Options of `mirror add` that put off the limits that are not meant, however busy the machine is.
+    pub(crate) const fn unhurried(self) -> &'static [&'static str] {
+        match self {
+            Self::NoTime => &["--limit", "run=2m", "--limit", "stall=1m"],
+            Self::Stall => &["--limit", "run=2m"],
+            Self::Deadline => &["--limit", "stall=1m"],
+        }
+    }
+
     pub(crate) const fn limit(self) -> Duration {
         match self {
             Self::NoTime => Duration::ZERO,
@@ -108,6 +119,7 @@ pub(crate) fn pull(name: &'static str, far: Behaviour, told: &'static str) -> Ca
         end: End::Fails(told),
         takes: Takes::NoTime,
         is_large: false,
+        options: Vec::new(),
     }
 }
 
@@ -120,6 +132,11 @@ impl Case {
     /// The same over another transport.
     pub(crate) fn over(self, way: Way) -> Self {
         Self { way, ..self }
+    }
+
+    /// The same with further options of `mirror add`.
+    pub(crate) fn with(self, options: &[&str]) -> Self {
+        Self { options: options.iter().map(ToString::to_string).collect(), ..self }
     }
 
     /// One that fails only after the stall limit.

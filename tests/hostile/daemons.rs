@@ -59,7 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 let report = [line("unpack ok\n"), FLUSH.to_vec()].concat();
                 visit.send([band(1, &report), FLUSH.to_vec()].concat())
             }),
-            r"The push failed: .+\.|Failed to create branch 'main': the remote did not say what became of it\..*",
+            r"The push failed: .+\.|Failed to create branch 'main': (the remote did not say what became of it|remote failed to report status)\..*",
         ),
     ];
     cases.into_iter().map(over).collect()

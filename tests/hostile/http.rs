@@ -22,7 +22,7 @@ impl Request {
     }
 
     /// How long its body says to be.
-    pub(crate) fn length(&self) -> Option<usize> {
+    fn length(&self) -> Option<usize> {
         self.header("content-length")?.parse().ok()
     }
 
@@ -53,6 +53,32 @@ impl Visit {
         Ok(Request { method, target, head: head.to_owned(), body: Vec::new() })
     }
 
+    /// A body that is short, or the beginning of one that is not.
+    pub(crate) fn beginning_of_body(&mut self, request: &Request) -> io::Result<Vec<u8>> {
+        const SHORT: usize = 1000;
+        if let Some(length) = request.length() {
+            return self.bytes(length.min(SHORT));
+        }
+        let size = self.chunk_size()?;
+        let body = self.bytes(size.min(SHORT))?;
+        if size < SHORT {
+            // Its line's end, and the chunk that says that it was the last.
+            self.bytes(2)?;
+            if self.chunk_size()? == 0 {
+                self.bytes(2)?;
+            }
+        }
+        Ok(body)
+    }
+
+    fn chunk_size(&mut self) -> io::Result<usize> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(self.byte()?);
+        }
+        usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).map_err(io::Error::other)
+    }
+
     fn body(&mut self, request: &Request) -> io::Result<Vec<u8>> {
         if request.header("expect").is_some() {
             self.send("HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -62,11 +88,7 @@ impl Visit {
         }
         let mut body = Vec::new();
         while request.header("transfer-encoding").is_some() {
-            let mut line = Vec::new();
-            while !line.ends_with(b"\r\n") {
-                line.push(self.byte()?);
-            }
-            let size = usize::from_str_radix(String::from_utf8_lossy(&line).trim(), 16).map_err(io::Error::other)?;
+            let size = self.chunk_size()?;
             body.extend(self.bytes(size)?);
             self.bytes(2)?;
             if size == 0 {

@@ -52,5 +52,5 @@ pub(crate) fn complaints(repository: &Repository) -> String {
     let output = command.args(["fsck", "--full", "--strict", "--no-dangling", "--no-progress"]).output().unwrap();
     let status = if output.status.success() { String::new() } else { format!("{}\n", output.status) };
     let said = [output.stdout, output.stderr].concat();
-    status + &String::from_utf8_lossy(&said)
+    format!("{status}{}", String::from_utf8_lossy(&said))
 }

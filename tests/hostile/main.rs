@@ -19,7 +19,9 @@ mod packs;
 mod pushes;
 mod server;
 mod silence;
+mod ssh;
 mod statuses;
+mod tls;
 mod transfers;
 mod trial;
 mod wire;
@@ -35,10 +37,11 @@ use libtest_mimic::{Arguments, Trial};
 use case::Case;
 use engine::Engine;
 use memory::Peak;
+use rig::certificates::Ca;
 use world::World;
 
 /// Cases that need no worker of their own.
-const CROWD: [(&str, fn() -> Vec<Case>); 7] = [
+const CROWD: [(&str, fn() -> Vec<Case>); 8] = [
     ("silence", silence::cases),
     ("statuses", statuses::cases),
     ("listings", listings::cases),
@@ -46,17 +49,18 @@ const CROWD: [(&str, fn() -> Vec<Case>); 7] = [
     ("objects", objects::cases),
     ("pushes", pushes::cases),
     ("daemons", daemons::cases),
+    ("ssh", ssh::cases),
 ];
 
 /// More would wait for processors, and not for limits.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 16;
 
 /// What a worker may take, and all of its children at one time, in MiB.
 const MOST_MEMORY: Peak = Peak { worker: 200, children: 600 };
 
 fn main() {
     let measured = Arc::<Mutex<Vec<String>>>::default();
-    let mut trials = Vec::new();
+    let (ca, mut trials) = (Ca::new(), Vec::new());
     for engine in Engine::ALL {
         for case in bombs::cases() {
             let measured = measured.clone();
@@ -73,8 +77,9 @@ fn main() {
         }
         // One worker for all of these, started by the first.
         let world = Arc::new(LazyLock::new(move || World::start(engine)));
-        for (subject, cases) in CROWD {
-            trials.extend(cases().into_iter().map(|case| {
+        let crowd = CROWD.into_iter().map(|(subject, cases)| (subject, cases()));
+        for (subject, cases) in crowd.chain([("tls", tls::cases(&ca))]) {
+            trials.extend(cases.into_iter().map(|case| {
                 let world = world.clone();
                 Trial::test(format!("{engine}::{subject}::{}", case.name), move || {
                     trial::run(&world, &case);
@@ -87,5 +92,7 @@ fn main() {
     arguments.test_threads.get_or_insert(AT_ONCE);
     let conclusion = libtest_mimic::run(&arguments, trials);
     println!("{}", measured.lock().unwrap().join("\n"));
+    // Not done by an exit.
+    drop(ca);
     conclusion.exit();
 }

@@ -70,17 +70,22 @@ impl Visit {
         Ok(bytes)
     }
 
-    /// Says nothing until the client has gone.
+    /// Says nothing until the client has gone, or nobody is interested any more.
     pub(crate) fn hold(&mut self) -> io::Result<()> {
         let mut unheard = [0; 16 * 1024];
         while self.stream.read(&mut unheard)? > 0 {}
-        Ok(())
+        // A client that has said all that it will say may still be waiting.
+        self.wait_for(PollFlags::HUP)
     }
 
     /// Takes nothing more until the client has gone.
     pub(crate) fn hold_deaf(&mut self) -> io::Result<()> {
-        let mut watched = [PollFd::new(&self.socket, PollFlags::RDHUP | PollFlags::HUP)];
-        poll(&mut watched, Some(&LONGEST_VISIT.try_into().map_err(io::Error::other)?))?;
+        self.wait_for(PollFlags::RDHUP | PollFlags::HUP)
+    }
+
+    fn wait_for(&self, events: PollFlags) -> io::Result<()> {
+        let limit = LONGEST_VISIT.try_into().map_err(io::Error::other)?;
+        poll(&mut [PollFd::new(&self.socket, events)], Some(&limit))?;
         Ok(())
     }
 
@@ -138,7 +143,8 @@ impl Server {
                             behaviour(&mut visit)?;
                             // What was sent last would be lost if the connection went before it was read.
                             visit.socket.shutdown(Shutdown::Write)?;
-                            visit.hold()
+                            while visit.stream.read(&mut [0; 4096])? > 0 {}
+                            Ok(())
                         });
                         socket.shutdown(Shutdown::Both)
                     });

@@ -129,7 +129,23 @@ fn chunks() -> Vec<Case> {
 /// Other places that nobody asked for.
 fn redirects() -> Vec<Case> {
     let to = |place: &str| status("302 Found", &format!("Location: {place}\r\n"));
+    let followed = |case: Case| case.with(&["--redirects", "follow"]);
     vec![
+        followed(pull(
+            "a_redirect_to_the_metadata_of_a_cloud_that_would_be_followed",
+            to("http://169.254.169.254/group/project.git/info/refs?service=git-upload-pack"),
+            r"Requests to (cloud metadata addresses|the link local network) are not allowed \(169\.254\.169\.254\)\.",
+        )),
+        followed(pull(
+            "a_redirect_in_a_circle_that_would_be_followed",
+            to("/group/project.git/info/refs?service=git-upload-pack"),
+            r".*redirect.*",
+        )),
+        followed(pull(
+            "a_redirect_to_a_file_that_would_be_followed",
+            to("file:///etc/passwd"),
+            r".*redirect.*|.*only http.*",
+        )),
         pull("a_redirect_to_the_metadata_of_a_cloud", to("http://169.254.169.254/latest/meta-data/"), REDIRECTED),
         pull("a_redirect_to_another_host", to("http://other.example.org/group/project.git/info/refs"), REDIRECTED),
         pull("a_redirect_in_a_circle", to("/group/project.git/info/refs?service=git-upload-pack"), REDIRECTED),

@@ -6,7 +6,8 @@ use crate::wire::{FLUSH, band, line, negotiate, sends, upstream};
 
 const MISUNDERSTOOD: &str = r"The remote's answer was not understood: .+\.";
 const UNUSABLE: &str = r"The remote('s answer was not understood| sent unusable objects): .+\.";
-const TOO_LONG: &str = r"The run took longer than 8s and was ended while talking to AT\.";
+/// What goes on for ever passes one limit or the other first.
+const TOO_LONG: &str = r"The run took longer than 8s and was ended while talking to AT\.|.+ which is the limit .+";
 
 pub(crate) fn cases() -> Vec<Case> {
     let (tip, pack) = honest();
@@ -37,7 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 negotiate(visit, request)?;
                 visit.flood(&band(1, b"").repeat(1000))
             }),
-            ".+",
+            r".+ which is the limit .+|The (run|remote|server) .+",
         )
         .endless(),
         pull(

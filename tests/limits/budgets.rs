@@ -18,7 +18,7 @@ const CASES: [Case<'static>; 7] = [
     (
         "listing",
         "1KiB",
-        "The server 127.0.0.1 sent more than 1.0KiB as the list of its refs (* so far), which is the limit listing; ",
+        "The server 127.0.0.1 sent more than 1.0KiB in one list of refs or report on them (* so far), which is the limit listing; ",
     ),
     ("refs", "3", "The remote lists at least 4 refs, and at most 3 are accepted (the limit refs); "),
     ("pack_objects", "2", "The remote sent a pack of * objects, and at most 2 are accepted (the limit pack_objects); "),

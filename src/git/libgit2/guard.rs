@@ -135,6 +135,26 @@ impl Watch for ListingWatch {
     }
 }
 
+/// Counts the bytes of a report on a push: libgit2 keeps all of its lines until it ends.
+pub(super) struct ReportWatch {
+    session: Session,
+    bytes: u64,
+}
+
+impl ReportWatch {
+    pub(super) fn new(session: Session) -> Self {
+        Self { session, bytes: 0 }
+    }
+}
+
+impl Watch for ReportWatch {
+    /// A line of a report is about as long as that of a list, so both have one limit.
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.session.check_listing(self.bytes).map_err(io::Error::other)
+    }
+}
+
 /// Looks into the pack of an answer to a fetch.
 pub(super) struct PackWatch {
     lines: Lines,

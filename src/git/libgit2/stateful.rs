@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use git2::Error;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
-use super::guard::{ListingWatch, PackWatch, Watch as _};
+use super::guard::{ListingWatch, PackWatch, ReportWatch, Watch as _};
 use super::subtransport::{refusal, session, speakable};
 use super::text::TextReader;
 use crate::git::Limits;
@@ -37,6 +37,7 @@ impl SmartSubtransport for Stateful {
             service,
             listing: Some(ListingWatch::new(session.clone(), limits)),
             pack: PackWatch::new(*limits),
+            report: ReportWatch::new(session.clone()),
         }))
     }
 
@@ -52,6 +53,7 @@ struct Conversation {
     /// While the list is read.
     listing: Option<ListingWatch>,
     pack: PackWatch,
+    report: ReportWatch,
 }
 
 impl Read for Conversation {
@@ -62,7 +64,8 @@ impl Read for Conversation {
             return looked.map(|()| read).map_err(speakable);
         }
         if self.service == net::Service::ReceivePack {
-            return self.stream.read(buffer).map_err(speakable);
+            let read = self.stream.read(buffer).map_err(speakable)?;
+            return self.report.look(&buffer[..read]).map(|()| read).map_err(speakable);
         }
         let read = self.stream.read_raw(buffer).map_err(speakable)?;
         self.pack.look(&buffer[..read]).map(|()| read).map_err(speakable)

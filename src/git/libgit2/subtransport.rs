@@ -7,7 +7,7 @@ use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{Error, ErrorClass, ErrorCode};
 
-use super::guard::{self, ListingWatch, PackWatch, Watched};
+use super::guard::{self, ListingWatch, PackWatch, ReportWatch, Watched};
 use super::text::TextReader;
 use crate::git::Limits;
 use crate::net::{Answer, NetError, Session, Upload};
@@ -113,7 +113,7 @@ enum State {
     Kept(Vec<u8>),
     Sending(Upload),
     Packs(Box<Watched<Answer, PackWatch>>),
-    Report(TextReader<Answer>),
+    Report(TextReader<Watched<Answer, ReportWatch>>),
     /// An error has been told.
     Over,
 }
@@ -156,7 +156,9 @@ impl Exchange {
             }
         };
         self.state = match self.program {
-            "git-receive-pack" => State::Report(TextReader::new(answer)),
+            "git-receive-pack" => {
+                State::Report(TextReader::new(Watched::new(answer, ReportWatch::new(self.session.clone()))))
+            }
             _ => State::Packs(Box::new(Watched::new(answer, PackWatch::new(self.limits)))),
         };
         Ok(())
