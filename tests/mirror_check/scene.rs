@@ -59,7 +59,7 @@ impl Scene {
         assert_eq!(changed(&before, &self.all_there_is()), Vec::<&str>::new(), "the check changed something");
         let (text, code) = (printed(&output), output.status.code());
         let json: Value = serde_json::from_str(&printed(&json)).unwrap();
-        assert_eq!(code, Some(if json["ok"] == true { 0 } else { 1 }), "{text}");
+        assert_eq!(code, Some(i32::from(json["ok"] != true)), "{text}");
         Checked { text: self.plain(&text), json }
     }
 
