@@ -61,7 +61,7 @@ impl Format {
             Self::Reftable => {
                 let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
                 let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-                let newer = cache.unwrap().join("sidemirror-tools/git/git");
+                let newer = cache.unwrap().join("sidemirror-tools/git/core/git");
                 assert!(newer.exists(), "no git that knows reftable in {}: scripts/test provides it", newer.display());
                 newer
             }

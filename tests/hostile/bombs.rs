@@ -10,7 +10,7 @@ use crate::http::head;
 use crate::packs::{Id, Kind, Pack, copy, delta, entry_head, header};
 use crate::pushes::receiver;
 use crate::server::{Behaviour, Visit, behaviour};
-use crate::wire::{FETCH, FLUSH, LONGEST, band, line, negotiate, preface, sends, serves, upstream, listing};
+use crate::wire::{FETCH, FLUSH, LONGEST, band, line, listing, negotiate, preface, sends, serves, upstream};
 
 /// The limit that is passed, and the key that raises it.
 const LIMIT: &str = r".*(limit|more than|longer answer).*";
@@ -38,13 +38,24 @@ pub(crate) fn cases() -> Vec<Case> {
         pull("one_name_without_end", one_line(), r"The remote's answer was not understood: .+\."),
         pull("blank_lines_without_end", blank_lines(), ".+"),
         pull("a_list_that_unpacks_to_gigabytes", gzip(), LIMIT),
-        pull("talk_in_the_pack_without_end", upstream(Id::NOBODY, |visit, request| {
-            negotiate(visit, request)?;
-            visit.flood(&band(2, &[b'x'; LONGEST - 1]).repeat(AT_ONCE / 10))
-        }), ".+").endless(),
+        pull(
+            "talk_in_the_pack_without_end",
+            upstream(Id::NOBODY, |visit, request| {
+                negotiate(visit, request)?;
+                visit.flood(&band(2, &[b'x'; LONGEST - 1]).repeat(AT_ONCE / 10))
+            }),
+            ".+",
+        )
+        .endless(),
         push("refs_without_end_for_a_push", refs(usize::MAX), LIMIT),
-        push("a_report_without_end", receiver(|visit| visit.flood(&band(1, &line("ok refs/heads/other\n").repeat(AT_ONCE)))), ".+").endless(),
-        push("talk_about_a_push_without_end", receiver(|visit| visit.flood(&band(2, &[b'x'; LONGEST - 1]))), TOO_LONG).endless(),
+        push(
+            "a_report_without_end",
+            receiver(|visit| visit.flood(&band(1, &line("ok refs/heads/other\n").repeat(AT_ONCE)))),
+            ".+",
+        )
+        .endless(),
+        push("talk_about_a_push_without_end", receiver(|visit| visit.flood(&band(2, &[b'x'; LONGEST - 1]))), TOO_LONG)
+            .endless(),
     ]
 }
 
@@ -57,8 +68,10 @@ fn refs(count: usize) -> Behaviour {
         visit.send(preface(program))?;
         visit.send(line(format!("{} HEAD\0{FETCH}\n", Id::NOBODY)))?;
         for number in (0..count).step_by(AT_ONCE) {
-            let lines = (number..number.saturating_add(AT_ONCE));
-            visit.send(lines.flat_map(|number| line(format!("{} refs/heads/b{number:08}\n", Id::NOBODY))).collect::<Vec<_>>())?;
+            let lines = number..number.saturating_add(AT_ONCE);
+            visit.send(
+                lines.flat_map(|number| line(format!("{} refs/heads/b{number:08}\n", Id::NOBODY))).collect::<Vec<_>>(),
+            )?;
         }
         visit.send(FLUSH)
     })
@@ -89,7 +102,8 @@ fn blank_lines() -> Behaviour {
 fn gzip() -> Behaviour {
     behaviour(|visit| {
         visit.request()?;
-        let start = format!("HTTP/1.1 200 OK\r\nContent-Type: {LIST}\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n");
+        let start =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {LIST}\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n");
         visit.send(start)?;
         let mut encoder = GzEncoder::new(Sending(visit), Compression::fast());
         let lines: Vec<u8> = (0..AT_ONCE).flat_map(|_| line(format!("{} refs/heads/b\n", Id::NOBODY))).collect();
@@ -179,7 +193,8 @@ fn tiny_objects(count: u32) -> Behaviour {
     let tip = pack.commit(tree, &[]);
     for number in 0..count {
         let content = number.to_be_bytes();
-        let sum = content.iter().fold((1_u32, 0_u32), |(a, b), byte| ((a + u32::from(*byte)), b + a + u32::from(*byte)));
+        let sum =
+            content.iter().fold((1_u32, 0_u32), |(a, b), byte| ((a + u32::from(*byte)), b + a + u32::from(*byte)));
         // Deflate's blocks of what is not compressed.
         let data = [&[0x78, 1, 1, 4, 0, 0xfb, 0xff][..], &content, &(sum.1 << 16 | sum.0).to_be_bytes()].concat();
         pack.entry(Kind::Blob as u8, 4, &data);

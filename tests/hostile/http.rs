@@ -21,6 +21,11 @@ impl Request {
         self.method == "GET" && self.target.contains("/info/refs")
     }
 
+    /// How long its body says to be.
+    pub(crate) fn length(&self) -> Option<usize> {
+        self.header("content-length")?.parse().ok()
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         let named = |line: &&str| line.split(':').next().is_some_and(|found| found.eq_ignore_ascii_case(name));
         self.head.lines().find(named)?.split_once(':').map(|(_, value)| value.trim())
@@ -52,7 +57,7 @@ impl Visit {
         if request.header("expect").is_some() {
             self.send("HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        if let Some(length) = request.header("content-length").and_then(|length| length.parse().ok()) {
+        if let Some(length) = request.length() {
             return self.bytes(length);
         }
         let mut body = Vec::new();

@@ -74,7 +74,6 @@ fn names() -> Vec<Case> {
         b"refs/heads/colon:colon".to_vec(),
         b"refs/heads/tilde~1".to_vec(),
         b"refs/heads/back\\slash".to_vec(),
-        b"refs/heads/with space".to_vec(),
         b"/refs/heads/absolute".to_vec(),
         b"../refs/heads/outside".to_vec(),
         b"heads/without".to_vec(),

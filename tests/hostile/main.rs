@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod bombs;
 mod case;
 mod daemons;
 mod engine;
@@ -27,42 +28,64 @@ mod world;
 #[path = "../rig/mod.rs"]
 mod rig;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use libtest_mimic::{Arguments, Trial};
 
 use case::Case;
 use engine::Engine;
+use memory::Peak;
 use world::World;
+
+/// Cases that need no worker of their own.
+const CROWD: [(&str, fn() -> Vec<Case>); 7] = [
+    ("silence", silence::cases),
+    ("statuses", statuses::cases),
+    ("listings", listings::cases),
+    ("transfers", transfers::cases),
+    ("objects", objects::cases),
+    ("pushes", pushes::cases),
+    ("daemons", daemons::cases),
+];
 
 /// More would wait for processors, and not for limits.
 const AT_ONCE: usize = 24;
 
+/// What a worker may take, and all of its children at one time, in MiB.
+const MOST_MEMORY: Peak = Peak { worker: 200, children: 600 };
+
 fn main() {
+    let measured = Arc::<Mutex<Vec<String>>>::default();
     let mut trials = Vec::new();
     for engine in Engine::ALL {
-        // One worker for all, started by the first that needs it.
-        let world = Arc::new(LazyLock::new(move || World::start(engine)));
-        let crowd = [
-            ("silence", silence::cases as fn() -> Vec<Case>),
-            ("statuses", statuses::cases),
-            ("listings", listings::cases),
-            ("transfers", transfers::cases),
-            ("objects", objects::cases),
-            ("pushes", pushes::cases),
-            ("daemons", daemons::cases),
-        ];
-        for (subject, case) in
-            crowd.into_iter().flat_map(|(subject, cases)| cases().into_iter().map(move |case| (subject, case)))
-        {
-            let world = world.clone();
-            trials.push(Trial::test(format!("{engine}::{subject}::{}", case.name), move || {
+        for case in bombs::cases() {
+            let measured = measured.clone();
+            trials.push(Trial::test(format!("{engine}::bombs::{}", case.name), move || {
+                let world = World::start(engine);
                 trial::run(&world, &case);
+                let peak = world.peak();
+                let line =
+                    format!("{engine}: {}: worker {} MiB, children {} MiB", case.name, peak.worker, peak.children);
+                measured.lock().unwrap().push(line);
+                assert!(peak.worker <= MOST_MEMORY.worker && peak.children <= MOST_MEMORY.children, "{peak:?}");
                 Ok(())
+            }));
+        }
+        // One worker for all of these, started by the first.
+        let world = Arc::new(LazyLock::new(move || World::start(engine)));
+        for (subject, cases) in CROWD {
+            trials.extend(cases().into_iter().map(|case| {
+                let world = world.clone();
+                Trial::test(format!("{engine}::{subject}::{}", case.name), move || {
+                    trial::run(&world, &case);
+                    Ok(())
+                })
             }));
         }
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{}", measured.lock().unwrap().join("\n"));
+    conclusion.exit();
 }

@@ -21,6 +21,8 @@ use crate::rig::worker::Worker;
 
 /// No run of these tests may take as long.
 const RUN: Duration = Duration::from_mins(1);
+/// Small, so that they are soon passed.
+const LIMITS: &str = "{listing: 16MiB, object: 64MiB, growth: 64MiB, received: 256MiB, child_memory: 512MiB}";
 /// Below it are the honest mirrors.
 const FIRST_HOSTILE: u64 = 100;
 
@@ -46,6 +48,7 @@ impl World {
             .mirror("connect_timeout", seconds(STALL))
             .mirror("stall_timeout", seconds(STALL))
             .mirror("run_deadline", seconds(DEADLINE))
+            .mirror("limits", LIMITS)
             .mirror("git", engine.setting());
         let password = installation.password_file(GitServer::PASSWORD);
         let worker = installation.start_worker();

@@ -4,12 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sidemirror::net::Session;
-
 use crate::rig::port;
 use crate::rig::process::Process;
 use crate::sshd::{keygen, public_key};
-use crate::world::{World, with_password};
 
 /// `server.py` on a free port.
 pub(crate) struct AsyncSsh {
@@ -21,11 +18,9 @@ pub(crate) struct AsyncSsh {
 impl AsyncSsh {
     pub(crate) const PASSWORD: &str = "p@ss: wörd";
 
-    /// Starts one that lets in by `mode` (see `server.py`), and a world with a repository `far.git`.
-    pub(crate) fn scene(mode: &str) -> (World, Self) {
-        let world = World::new();
-        world.far("far.git");
-        let (port, folder) = (port::free(), world.path("asyncssh"));
+    /// Starts one that lets in by `mode` (see `server.py`) and keeps its files in a new folder there.
+    pub(crate) fn start(folder: PathBuf, mode: &str) -> Self {
+        let port = port::free();
         fs::create_dir(&folder).unwrap();
         keygen(&["-q", "-t", "ed25519", "-N", "", "-f", folder.join("host").to_str().unwrap()]);
         fs::write(folder.join("authorized_keys"), "").unwrap();
@@ -35,15 +30,7 @@ impl AsyncSsh {
         command.args([&port.to_string(), folder.to_str().unwrap(), mode, Self::PASSWORD]);
         let mut process = Process::start("asyncssh", &mut command, &folder.join("log"));
         process.ready(|| folder.join("ready").exists());
-        (world, Self { port, process, folder })
-    }
-
-    pub(crate) fn url(&self, world: &World) -> String {
-        format!("ssh://127.0.0.1:{}{}", self.port, world.path("far.git").display())
-    }
-
-    pub(crate) fn session(&self, world: &World, user: &str, password: &str) -> Session {
-        world.session(&self.url(world), with_password(user, password, &self.known()))
+        Self { port, process, folder }
     }
 
     pub(crate) fn known(&self) -> String {

@@ -1,9 +1,11 @@
-//! SSH and `git://` against real servers: OpenSSH's sshd, asyncssh, and git daemon.
+//! SSH, `git://` and `file://` against real servers: OpenSSH's sshd, asyncssh, git daemon, and git's own programs.
 
 #![cfg(test)]
 
 mod asyncssh;
 mod certificates;
+mod folders;
+mod conformance;
 mod git_daemon;
 mod host_keys;
 mod limits;
@@ -13,5 +15,8 @@ mod sshd;
 mod transfers;
 mod world;
 
+#[path = "../http_hosts/host.rs"]
+#[allow(dead_code, reason = "its own tests use more of it")]
+mod host;
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -1,5 +1,6 @@
 //! What an operator does, from a key to a mirror that runs: the real commands and the real worker.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::Commands as _;
@@ -11,6 +12,9 @@ use crate::rig::repository::Repository;
 use crate::rig::wait;
 use crate::sshd::Sshd;
 use crate::world::me;
+
+/// Each job has a name of its own.
+static JOBS: AtomicU64 = AtomicU64::new(1);
 
 struct Scene {
     installation: Installation,
@@ -58,7 +62,7 @@ impl Scene {
     fn run(&self, direction: &str, id: u64) -> Value {
         let class = if direction == "pull" { "UpdateMirror" } else { "RemoteMirror" };
         let job = json!({ "class": class, "args": [id], "retry": false, "queue": "mirrors",
-                          "jid": format!("{id:024x}"), "created_at": 1.5e9, "enqueued_at": 1.5e9 });
+                          "jid": format!("{:024x}", JOBS.fetch_add(1, Ordering::Relaxed)), "created_at": 1.5e9, "enqueued_at": 1.5e9 });
         let mut connection = self.redis.connection();
         let _: u64 = connection.lpush("queue:mirrors", job.to_string()).unwrap();
         wait::until("the job to be done", Duration::from_mins(1), || {

@@ -37,11 +37,11 @@ impl<'a, 'remote> Reading<'a, 'remote> {
 
     /// The pack for `missing`, into whatever object database `handle` has now.
     fn receive(&mut self, missing: &BTreeMap<Oid, &RefName>, progress: &Progress) -> Result<(), GitError> {
-        let (session, most) = (self.session, self.limits.pack_objects);
+        let session = self.session;
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(|stats| {
             progress.set(stats.received_objects(), stats.total_objects());
-            session.check().is_ok() && stats.total_objects() as u64 <= most
+            session.check().is_ok()
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);

@@ -18,6 +18,7 @@ pub(super) fn reason() -> Option<GitError> {
     REASON.take().map(|refusal| match refusal {
         Refusal::Excess(excess) => GitError::Limit(excess),
         Refusal::Malformed(what) => GitError::BadObjects(what.to_owned()),
+        Refusal::Said(complaint) => GitError::Protocol(complaint),
     })
 }
 
@@ -25,6 +26,7 @@ fn refuse(refusal: Refusal) -> io::Error {
     let text = match &refusal {
         Refusal::Excess(excess) => excess.to_string(),
         Refusal::Malformed(what) => (*what).to_owned(),
+        Refusal::Said(complaint) => complaint.clone(),
     };
     REASON.set(Some(refusal));
     io::Error::other(text)
@@ -139,28 +141,44 @@ pub(super) struct PackWatch {
     at_start_of_line: bool,
     in_pack: bool,
     scan: PackScan,
+    /// The beginning of a line in which the far side says why it goes no further. libgit2 passes over it.
+    complaint: Option<Vec<u8>>,
 }
 
-/// The first byte of a line that carries a part of the pack, beside others for messages.
+/// The first byte of a line that carries a part of the pack, or the reason why there is none; beside another for talk.
 const PACK_BAND: u8 = 1;
+const ERROR_BAND: u8 = 3;
+
+/// What a line begins with that is such a reason before there are bands.
+const ERROR_LINE: &[u8] = b"ERR ";
+
+/// Of a reason, nobody reads more.
+const LONGEST_COMPLAINT: usize = 1000;
 
 impl PackWatch {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { lines: Lines::default(), at_start_of_line: false, in_pack: false, scan: PackScan::new(limits) }
+        let scan = PackScan::new(limits);
+        Self { lines: Lines::default(), at_start_of_line: false, in_pack: false, scan, complaint: None }
     }
 
     fn scan(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
         while let Some(piece) = self.lines.next(&mut bytes) {
             match piece {
-                Piece::Start(_) => (self.at_start_of_line, self.in_pack) = (true, false),
+                Piece::Start(_) => {
+                    self.end_line()?;
+                    (self.at_start_of_line, self.in_pack) = (true, false);
+                }
                 Piece::Text([band, rest @ ..]) if self.at_start_of_line => {
                     (self.at_start_of_line, self.in_pack) = (false, *band == PACK_BAND);
                     if self.in_pack {
                         self.scan.take(rest)?;
+                    } else if [ERROR_BAND, ERROR_LINE[0]].contains(band) {
+                        self.complaint = Some(vec![*band]);
+                        self.hear(rest);
                     }
                 }
                 Piece::Text(text) if self.in_pack => self.scan.take(text)?,
-                Piece::Text(_) => {}
+                Piece::Text(text) => self.hear(text),
                 // A server that knows no bands sends the pack as it is.
                 Piece::Other(beginning) => {
                     (self.at_start_of_line, self.in_pack) = (false, true);
@@ -170,10 +188,30 @@ impl PackWatch {
         }
         Ok(())
     }
+
+    fn hear(&mut self, text: &[u8]) {
+        if let Some(complaint) = &mut self.complaint {
+            let room = LONGEST_COMPLAINT.saturating_sub(complaint.len());
+            complaint.extend_from_slice(&text[..text.len().min(room)]);
+        }
+    }
+
+    /// A reason for going no further ends the conversation.
+    fn end_line(&mut self) -> Result<(), Refusal> {
+        let Some(complaint) = self.complaint.take() else { return Ok(()) };
+        match complaint.strip_prefix(&[ERROR_BAND]).or_else(|| complaint.strip_prefix(ERROR_LINE)) {
+            Some(text) => {
+                let printable = String::from_utf8_lossy(text).chars().filter(|letter| !letter.is_control()).collect();
+                Err(Refusal::Said(printable))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Watch for PackWatch {
     fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.scan(bytes).map_err(refuse)
+        let looked = if bytes.is_empty() { self.end_line() } else { self.scan(bytes) };
+        looked.map_err(refuse)
     }
 }

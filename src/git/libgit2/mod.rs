@@ -83,8 +83,11 @@ fn connect<'repo, 'remote>(
 /// The guard's or the session's own cause where there is one, since libgit2 keeps little of it.
 fn explained(session: &Session, error: &git2::Error) -> GitError {
     match (guard::reason(), session.failure()) {
+        (Some(GitError::Protocol(said)), _) => {
+            GitError::Protocol(format!("remote error: {}", session.mask(said.trim())))
+        }
         (Some(reason), _) => reason,
         (None, Some(failure)) => GitError::Net(failure),
-        (None, None) => GitError::Protocol(session.mask(error.message())),
+        (None, None) => GitError::Protocol(session.mask(error.message().trim())),
     }
 }

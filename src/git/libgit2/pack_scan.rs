@@ -22,12 +22,14 @@ const DELTA_HEAD: usize = 20;
 const ID: usize = 20;
 
 /// Why a pack is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// It is too much.
     Excess(Excess),
     /// It is not what it says.
     Malformed(&'static str),
+    /// The far side says why there is none.
+    Said(String),
 }
 
 impl From<Excess> for Refusal {
@@ -118,10 +120,13 @@ impl PackScan {
         match &mut self.state {
             State::Header(header) => {
                 header.push(byte);
-                if let &[.., a, b, c, d] = header.as_slice()
-                    && header.len() == 12
-                {
-                    return self.begin(u32::from_be_bytes([a, b, c, d]));
+                match header.as_slice() {
+                    [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, a, b, c, d] => {
+                        let objects = u32::from_be_bytes([*a, *b, *c, *d]);
+                        return self.begin(objects);
+                    }
+                    [_, _, _, _, _, _, _, _, _, _, _, _] => return Err(Refusal::Malformed("they are not a pack")),
+                    _ => {}
                 }
             }
             State::Entry { kind, shift: shift @ 0 } => {

@@ -25,7 +25,7 @@ impl<'a> Reading<'a> {
         let quarantine = Quarantine::open(conversation.repository)?;
         let errand = conversation.errand(&quarantine, &["ls-remote", "--symref", FAR], Settings::default())?;
         let errand = errand.longest_answer(conversation.session.allowance().listing);
-        let report = errand.run(&mut Attending::to(&conversation))?;
+        let report = errand.run(&mut Attending::listing(&conversation))?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
@@ -73,7 +73,7 @@ impl Upstream for Reading<'_> {
         let errand = conversation.errand(&quarantine, &arguments, settings)?;
         let errand = errand.input(wants.into_bytes()).largest_file(conversation.limits.growth.saturating_add(SLACK));
         let receiving = Receiving { quarantine: &quarantine, progress, line: Vec::new() };
-        let report = errand.run(&mut Attending { conversation, receiving: Some(receiving) })?;
+        let report = errand.run(&mut Attending { receiving: Some(receiving), ..Attending::to(conversation) })?;
         let size = quarantine.size().map_err(GitError::io("look at the received objects"))?;
         Excess::check(LimitKind::Growth, conversation.limits.growth, size)?;
         if !report.status.success() {
@@ -103,13 +103,20 @@ fn lend_refs(conversation: &Conversation<'_>, quarantine: &Quarantine) -> Result
 /// What we do while git works.
 pub(super) struct Attending<'a, 'b> {
     conversation: &'a Conversation<'b>,
+    /// Whether all that comes is the list of refs.
+    is_listing: bool,
     receiving: Option<Receiving<'a>>,
 }
 
 impl<'a, 'b> Attending<'a, 'b> {
     /// To a call that receives no objects.
     pub(super) fn to(conversation: &'a Conversation<'b>) -> Self {
-        Self { conversation, receiving: None }
+        Self { conversation, is_listing: false, receiving: None }
+    }
+
+    /// To a call that lists the far side, the first of its run.
+    pub(super) fn listing(conversation: &'a Conversation<'b>) -> Self {
+        Self { is_listing: true, ..Self::to(conversation) }
     }
 }
 
@@ -124,6 +131,10 @@ impl Company for Attending<'_, '_> {
     fn look(&mut self) -> Result<(), GitError> {
         let Conversation { session, limits, .. } = self.conversation;
         session.check()?;
+        if self.is_listing {
+            // Git tells nothing before it has all of it.
+            session.check_listing(session.traffic().received)?;
+        }
         if let Some(receiving) = &self.receiving {
             let size = receiving.quarantine.size().map_err(GitError::io("look at the received objects"))?;
             Excess::check(LimitKind::Growth, limits.growth, size)?;

@@ -178,45 +178,52 @@ impl<'a> Errand<'a> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program.ourselves);
-        command.args(["internal", "exec", "--parent"]).arg(std::process::id().to_string());
-        let ChildLimits { memory, file_size, cpu, nice } = self.limits;
-        // We look at it ourselves, and know why it ended then; this is for what we do not see.
-        let cpu = cpu.map(|time| time.as_secs().saturating_add(LATER));
-        for (flag, value) in [("--memory", memory), ("--file-size", file_size), ("--cpu", cpu)] {
-            if let Some(value) = value {
-                command.arg(format!("{flag}={value}"));
-            }
-        }
-        command.arg(format!("--nice={nice}")).arg("--").arg(&self.program.git).args(&self.arguments);
-        command.env_clear().envs(neutral(self.folder)).envs(self.environment.iter().cloned());
+        let mut command = bound(self.program, self.limits);
+        command.args(&self.arguments).env_clear();
+        command.envs(NEUTRAL.iter().copied()).env("GIT_DIR", self.folder).envs(overriding(OVERRIDES));
+        command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.current_dir("/");
         command
     }
 }
 
-/// The environment of every call, made from nothing.
-fn neutral(folder: &Path) -> Vec<(OsString, OsString)> {
-    let mut environment: Vec<(OsString, OsString)> = [
-        ("PATH", "/usr/bin:/bin"),
-        ("HOME", "/nonexistent"),
-        ("LC_ALL", "C"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_ATTR_NOSYSTEM", "1"),
-        ("GIT_NO_REPLACE_OBJECTS", "1"),
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_ALLOW_PROTOCOL", "none"),
-        ("GIT_OPTIONAL_LOCKS", "0"),
-    ]
-    .map(|(name, value)| (name.into(), value.into()))
-    .into();
-    environment.push(("GIT_DIR".into(), folder.into()));
-    environment.push(("GIT_CONFIG_COUNT".into(), OVERRIDES.len().to_string().into()));
-    for (number, (key, value)) in OVERRIDES.iter().enumerate() {
-        environment.push((format!("GIT_CONFIG_KEY_{number}").into(), key.into()));
-        environment.push((format!("GIT_CONFIG_VALUE_{number}").into(), value.into()));
+/// What every environment begins with; nothing of ours is in it.
+pub(super) const NEUTRAL: &[(&str, &str)] = &[
+    ("PATH", "/usr/bin:/bin"),
+    ("HOME", "/nonexistent"),
+    ("LC_ALL", "C"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_ALLOW_PROTOCOL", "none"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+];
+
+/// `program`, to be started by ourselves, bound to us and limited. Its arguments are missing.
+pub(super) fn bound(program: &GitProgram, limits: ChildLimits) -> Command {
+    let mut command = Command::new(&program.ourselves);
+    command.args(["internal", "exec", "--parent"]).arg(std::process::id().to_string());
+    let ChildLimits { memory, file_size, cpu, nice } = limits;
+    // We look at it ourselves, and know why it ended then; this is for what we do not see.
+    let cpu = cpu.map(|time| time.as_secs().saturating_add(LATER));
+    for (flag, value) in [("--memory", memory), ("--file-size", file_size), ("--cpu", cpu)] {
+        if let Some(value) = value {
+            command.arg(format!("{flag}={value}"));
+        }
+    }
+    command.arg(format!("--nice={nice}")).arg("--").arg(&program.git);
+    command
+}
+
+/// The variables that make `settings` hold over all that configuration files say.
+pub(super) fn overriding(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut environment = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
+    for (number, (key, value)) in settings.iter().enumerate() {
+        environment.push((format!("GIT_CONFIG_KEY_{number}"), (*key).to_owned()));
+        environment.push((format!("GIT_CONFIG_VALUE_{number}"), (*value).to_owned()));
     }
     environment
 }

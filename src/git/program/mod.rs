@@ -13,6 +13,7 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod local;
 mod places;
 mod processor;
 mod report;

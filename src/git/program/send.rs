@@ -38,7 +38,7 @@ impl<'a> Writing<'a> {
         let (arguments, input) = conversation.listing_for_push();
         let errand = conversation.errand(&quarantine, arguments, Settings::default())?;
         let errand = errand.input(input.into()).longest_answer(conversation.session.allowance().listing);
-        let listed = errand.run(&mut Attending::to(&conversation))?;
+        let listed = errand.run(&mut Attending::listing(&conversation))?;
         if !listed.status.success() {
             return Err(conversation.explained(&listed, &quarantine));
         }
@@ -95,6 +95,11 @@ impl<'a> Writing<'a> {
             if atomic && words::has_no_atomic(&pushed.words) {
                 return self.call(changes, false, remote_text);
             }
+            return Err(self.failure(&pushed, said, &quarantine));
+        }
+        let all_is_well = answers.values().all(Result::is_ok);
+        if all_is_well && !pushed.status.success() {
+            // A far side that could not unpack what it got, but says yes to each ref.
             return Err(self.failure(&pushed, said, &quarantine));
         }
         words::add(remote_text, &said);

@@ -116,9 +116,17 @@ pub(super) fn add(text: &mut String, more: &str) {
 
 /// What the far side said, without what git itself did.
 pub(super) fn from_far(words: &str) -> String {
-    let said = words.lines().filter_map(|line| line.rsplit('\r').find(|part| !part.trim().is_empty()));
-    let said = said.filter_map(|line| line.strip_prefix(FROM_FAR).or((line.trim_end() == "remote:").then_some("")));
+    let said = words.lines().filter_map(last_said);
+    let said = said.filter_map(|line| line.strip_prefix(FROM_FAR));
     let printable = |line: &str| line.chars().filter(|character| !character.is_control()).collect::<String>();
     let lines: Vec<String> = said.map(|line| printable(line).trim_end().to_owned()).collect();
     lines.join("\n").trim_end().to_owned()
+}
+
+/// Of the parts of a line that a terminal would write over each other, the last of the far side's that says something.
+fn last_said(line: &str) -> Option<&str> {
+    let from_far = |part: &&str| part.starts_with(FROM_FAR) || *part == FROM_FAR.trim_end();
+    let mut parts = line.rsplit('\r').filter(from_far).peekable();
+    parts.peek()?;
+    Some(parts.find(|part| part.trim_end() != FROM_FAR.trim_end()).unwrap_or(FROM_FAR))
 }

@@ -22,7 +22,8 @@ enum Outcome {
 /// One step.
 #[derive(Debug, Serialize)]
 struct Step {
-    step: &'static str,
+    #[serde(rename = "step")]
+    name: &'static str,
     outcome: Outcome,
     milliseconds: Option<f64>,
     /// What was seen, or why it failed.
@@ -64,14 +65,14 @@ impl Report {
             Ok(found) => (Outcome::Ok, told(found), None),
             Err(error) => (Outcome::Failed, error.to_string(), advice::on(error)),
         };
-        self.steps.push(Step { step, outcome, milliseconds, detail, next });
+        self.steps.push(Step { name: step, outcome, milliseconds, detail, next });
         done.ok()
     }
 
     /// Leaves a step out.
     pub(super) fn skip(&mut self, step: &'static str, why: &str) {
         self.steps.push(Step {
-            step,
+            name: step,
             outcome: Outcome::Skipped,
             milliseconds: None,
             detail: why.to_owned(),
@@ -98,7 +99,7 @@ impl Report {
             };
             let time = step.milliseconds.map_or_else(String::new, |time| format!("{time:.1} ms"));
             let next = step.next.map_or_else(String::new, |next| format!("\nNext: {next}"));
-            table.add_row([step.step.to_owned(), mark.to_owned(), time, format!("{}{next}", step.detail)]);
+            table.add_row([step.name.to_owned(), mark.to_owned(), time, format!("{}{next}", step.detail)]);
         }
         output::print(&mut table)
     }

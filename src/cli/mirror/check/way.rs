@@ -42,6 +42,11 @@ impl Way {
 
     /// Up to a connection.
     fn there(&self, report: &mut Report) {
+        if self.session.url().scheme() == Scheme::File {
+            report.skip("address", "a folder of this machine");
+            report.skip("connection", "a folder of this machine");
+            return;
+        }
         let proxy = match self.session.proxy() {
             Ok(proxy) => proxy,
             Err(error) => {
