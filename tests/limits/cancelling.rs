@@ -16,7 +16,7 @@ use redis::Commands as _;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::children::{below, chain};
-use crate::far_side::{FarSide, Script, head};
+use crate::far_side::{Answer, FarSide, Script, head};
 use crate::packs;
 use crate::rig::repository::Repository;
 use crate::rig::wait;
@@ -26,7 +26,7 @@ use crate::world::World;
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// What an order takes on its way to the run, beside.
 const ON_ITS_WAY: Duration = Duration::from_millis(600);
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 const BOTH: [&str; 2] = ["libgit2", "git"];
 
@@ -77,7 +77,7 @@ fn answer(
     kind: &'static str,
     begin: Vec<u8>,
     more: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
-) -> Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync> {
+) -> Answer {
     Box::new(move |stream| {
         head(stream, kind)?;
         stream.write_all(&begin)?;
@@ -106,8 +106,8 @@ fn a_run_that_receives_a_byte_now_and_then_ends_at_once() {
     for engine in BOTH {
         let begun = Arc::<AtomicBool>::default();
         let sent = begun.clone();
-        let begin = b"0008NAK\nPACK\0\0\0\x02\0\0\x01\0\xb0\x80\x80\x04\x78\x01\0\xff\xff\0\0";
-        let pack = answer(PACK, begin.into(), move |stream| {
+        let head_of_pack = b"0008NAK\nPACK\0\0\0\x02\0\0\x01\0\xb0\x80\x80\x04\x78\x01\0\xff\xff\0\0";
+        let pack = answer(PACK, head_of_pack.into(), move |stream| {
             sent.store(true, Ordering::Release);
             drip(stream)
         });
@@ -159,7 +159,7 @@ fn a_run_that_receives_as_fast_as_it_can_ends_at_once() {
 fn sending(tip: &str, pack: Vec<u8>) -> Script {
     let tip = format!("{tip} refs/heads/main");
     Script {
-        listing: Box::new(move |stream| crate::far_side::write_listing(stream, &[tip.clone()])),
+        listing: Box::new(move |stream| crate::far_side::write_listing(stream, std::slice::from_ref(&tip))),
         ..Script::sending(pack)
     }
 }
@@ -217,9 +217,10 @@ fn a_run_that_looks_whether_all_is_there_ends_at_once() {
     }
 }
 
-/// Stops the child with this word, if there is one, so that it cannot be done before it is to be ended.
-fn is_stopped(world: &World, word: &str) -> bool {
-    let child = below(world.worker.id(), word).into_iter().find_map(|child| Pid::from_raw(i32::try_from(child).ok()?));
+/// Stops the child with this argument, if there is one, so that it cannot be done before it is to be ended.
+fn is_stopped(world: &World, argument: &str) -> bool {
+    let child =
+        below(world.worker.id(), argument).into_iter().find_map(|child| Pid::from_raw(i32::try_from(child).ok()?));
     child.is_some_and(|child| kill_process(child, Signal::STOP).is_ok())
 }
 

@@ -4,8 +4,8 @@
 
 mod asyncssh;
 mod certificates;
-mod folders;
 mod conformance;
+mod folders;
 mod git_daemon;
 mod host_keys;
 mod limits;
