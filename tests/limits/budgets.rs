@@ -1,5 +1,7 @@
 //! Each limit, passed once.
 
+use std::fmt::Write as _;
+
 use crate::rig::repository::Repository;
 use crate::rig::silent::SilentServer;
 use crate::world::World;
@@ -55,7 +57,10 @@ fn upstream(world: &World) -> Repository {
 
 /// Three megabytes that do not get smaller by compression.
 fn noise() -> String {
-    (0_u64..200_000).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
+    (0_u64..200_000).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        text
+    })
 }
 
 #[test]

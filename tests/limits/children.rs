@@ -14,7 +14,7 @@ use crate::rig::wait;
 use crate::world::World;
 
 const PROGRAM: &[&str] = &["--engine", "git"];
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const MIB: usize = 1 << 20;
 
 /// A server that lists nothing, once it is let.
@@ -115,7 +115,7 @@ pub(crate) fn chain(links: usize) -> Vec<u8> {
         let place = pack.place();
         let (size, end) = (size as u64 + link as u64, u32::try_from(link).unwrap());
         // All of it but what was added last, which a copy of its own brings, and one byte more.
-        let mut instructions = packs::copy((16 * MIB - 1) as u32);
+        let mut instructions = packs::copy((1 << 24) - 1);
         if end > 0 {
             instructions.extend([0b1001_0111, 0xff, 0xff, 0xff, (end & 0xff) as u8]);
         }

@@ -1,5 +1,6 @@
 //! A git server that says what a test wants it to say.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,12 +11,15 @@ use std::time::Instant;
 /// An id that nobody has.
 pub(crate) const TIP: &str = "1234567890123456789012345678901234567890";
 
+/// What it says to one question.
+pub(crate) type Answer = Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>;
+
 /// What it answers.
 pub(crate) struct Script {
     /// To the question for its refs.
-    pub(crate) listing: Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>,
+    pub(crate) listing: Answer,
     /// To the question for a pack.
-    pub(crate) pack: Box<dyn Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync>,
+    pub(crate) pack: Answer,
 }
 
 impl Script {
@@ -78,7 +82,7 @@ fn lines(refs: &[String]) -> String {
     let mut text = String::new();
     for (number, line) in refs.iter().enumerate() {
         let line = if number == 0 { format!("{line}\0ofs-delta\n") } else { format!("{line}\n") };
-        text += &format!("{:04x}{line}", line.len() + 4);
+        let _ = write!(text, "{:04x}{line}", line.len() + 4);
     }
     text + "0000"
 }

@@ -77,7 +77,7 @@ fn a_dead_host_costs_nothing_until_one_run_finds_it_alive_again() {
     assert!(asked.elapsed() > Duration::from_secs(4), "after 2 s comes 4 s: {:?}", asked.elapsed());
 
     let _far = FarSide::start(dead, Script::empty());
-    wait::until("a run to find it alive", Duration::from_secs(60), || world.run("pull", 6).error().is_none());
+    wait::until("a run to find it alive", Duration::from_mins(1), || world.run("pull", 6).error().is_none());
     assert_eq!(hosts(&world), Vec::<Value>::new());
     for id in 1..=5 {
         world.succeed("pull", id);
@@ -148,7 +148,7 @@ fn runs_begin_at_a_host_no_faster_than_it_is_allowed() {
     for id in 1..=6 {
         world.push_job("pull", id);
     }
-    wait::until("all runs", Duration::from_secs(60), || far.asked().len() == 6);
+    wait::until("all runs", Duration::from_mins(1), || far.asked().len() == 6);
     let mut asked = far.asked();
     asked.sort();
     let gaps: Vec<_> = asked.windows(2).map(|two| two[1] - two[0]).collect();
@@ -194,7 +194,7 @@ fn a_host_that_asks_to_be_left_alone_is_so_by_all_workers_and_then_asked_again()
         });
     }
     let asked = far.asked();
-    assert!(asked[1] - asked[0] > ALONE - Duration::from_secs(1), "{:?}", asked[1] - asked[0]);
+    assert!(asked[1] - asked[0] + Duration::from_secs(1) > ALONE, "{:?}", asked[1] - asked[0]);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn runs_go_on_while_redis_refuses_to_tell_of_hosts() {
     let far = FarSide::start(0, Script::empty());
     add(&world, 1, far.port());
     let digest = sha2::Sha256::digest(format!("127.0.0.1:{}", far.port()).as_bytes());
-    let id: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = digest[..16].iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
     let key = format!("sidemirror:hosts:{id}:runs");
     let () = world.redis.connection().set(&key, "of another type").unwrap();
     world.succeed("pull", 1);

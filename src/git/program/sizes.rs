@@ -39,12 +39,11 @@ impl Company for Measuring<'_> {
 
     fn answered(&mut self, bytes: &[u8], _: u64) -> Result<(), GitError> {
         for &byte in bytes {
-            match byte {
-                b'0'..=b'9' => self.size = self.size.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
-                _ => {
-                    Excess::check(LimitKind::Object, self.limit, self.size)?;
-                    self.size = 0;
-                }
+            if byte.is_ascii_digit() {
+                self.size = self.size.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+            } else {
+                Excess::check(LimitKind::Object, self.limit, self.size)?;
+                self.size = 0;
             }
         }
         Ok(())
