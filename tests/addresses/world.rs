@@ -64,7 +64,10 @@ impl World {
         let fetched = fetch(engine, &self.repository, &session(), &Limits::NONE, |_| Ok::<_, GitError>(()));
         let pushed = push(engine, &self.repository, &session(), &Limits::NONE, |_| Ok::<_, GitError>(()));
         let [fetched, pushed] = [fetched, pushed].map(|result| result.expect_err(url));
-        assert_eq!(fetched.to_string(), pushed.to_string(), "{url}");
+        // In which moment the canary's connection breaks is chance.
+        if ![&fetched, &pushed].iter().all(|error| matches!(error, GitError::Net(NetError::Broken { .. }))) {
+            assert_eq!(fetched.to_string(), pushed.to_string(), "{url}");
+        }
         fetched
     }
 
