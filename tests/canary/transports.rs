@@ -11,8 +11,8 @@ use crate::everywhere::shout;
 use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
 use crate::rig::repository::Repository;
-use crate::spellings::Canary;
 use crate::search::search;
+use crate::spellings::Canary;
 use crate::sshd::Sshd;
 use crate::tinyproxy::{self, Tinyproxy};
 use crate::watcher::Watcher;
@@ -160,19 +160,18 @@ fn over_every_transport(engine: &'static str) {
     assert_eq!(willing.refs(), local.mirrored_refs());
     world.local(1).commit("main", "to be refused");
     let mut shown = Vec::new();
-    for (direction, id, telling) in [
-        ("pull", 2, "not *****"),
-        ("pull", 5, "you: Bearer *****, *****"),
-        ("pull", 7, "proxy"),
-        ("push", 1, "*****"),
-    ] {
+    for (direction, id, telling) in
+        [("pull", 2, "not *****"), ("pull", 5, "you: Bearer *****, *****"), ("pull", 7, "proxy"), ("push", 1, "*****")]
+    {
         let told = world.fail(direction, id);
         assert!(told.contains(telling), "{direction} {id} shows the far side's words, masked: {told}");
         shown.push(told);
         // A job that is retried keeps its error in Redis.
         let class = if direction == "pull" { "UpdateMirror" } else { "RemoteMirror" };
         let times = r#""created_at":1700000000.0,"enqueued_at":1700000000.0"#;
-        let job = format!(r#"{{"class":"{class}","args":[{id}],"retry":true,"queue":"mirrors","jid":"abcdefabcdefabcdefabcd{id:02}",{times}}}"#);
+        let job = format!(
+            r#"{{"class":"{class}","args":[{id}],"retry":true,"queue":"mirrors","jid":"abcdefabcdefabcdefabcd{id:02}",{times}}}"#
+        );
         let _: u64 = world.redis.connection().lpush("queue:mirrors", job).unwrap();
     }
     world.wait_for_jobs();

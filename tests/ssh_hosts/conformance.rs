@@ -115,11 +115,8 @@ impl Scene {
             let gone = there.iter().filter(|(name, _)| !here.contains_key(*name));
             let gone = gone.map(|(name, id)| RefChange::delete(name.clone(), *id));
             let moved = here.iter().filter(|(name, id)| there.get(*name) != Some(*id));
-            let moved = moved.map(|(name, id)| RefChange {
-                name: name.clone(),
-                old: there.get(name).copied(),
-                new: Some(*id),
-            });
+            let moved =
+                moved.map(|(name, id)| RefChange { name: name.clone(), old: there.get(name).copied(), new: Some(*id) });
             meanwhile();
             far.send(&gone.chain(moved).collect::<Vec<_>>(), atomic)
         });

@@ -59,11 +59,8 @@ fn a_key_that_the_server_does_not_know_is_named() {
     let world = World::new();
     let sshd = Sshd::start(world.folder.path(), &["ed25519"], &[]);
     let (private, _) = our_key(world.folder.path(), &["-t", "ed25519", "-N", ""]);
-    let said =
-        world.refusal(
-            &format!("ssh://127.0.0.1:{}/x.git", sshd.port),
-            &with_key(&me(), &private, &sshd.known("ed25519")),
-        );
+    let said = world
+        .refusal(&format!("ssh://127.0.0.1:{}/x.git", sshd.port), &with_key(&me(), &private, &sshd.known("ed25519")));
     let expected =
         format!("The server 127.0.0.1:{} does not let user {} in with the mirror's key SHA256:", sshd.port, me());
     assert!(said.starts_with(&expected), "{said}");

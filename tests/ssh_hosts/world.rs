@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sidemirror::git::{
-    Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Sent, fetch, push,
-};
+use sidemirror::git::{Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Sent, fetch, push};
 use sidemirror::mirror::refs::{Advertisement, RefChange};
 use sidemirror::net::{
     Access, Allowance, Credentials, Deadline, Door, DoorSettings, RemoteUrl, Service, Session, SshAccess,
