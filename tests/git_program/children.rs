@@ -79,6 +79,22 @@ fn a_run_that_is_cancelled_while_the_far_side_is_silent_ends_within_a_second_wit
     });
 }
 
+/// Git's helpers outlive a git that is told to end. Their status is taken by us: elsewhere it may be taken late, or never.
+#[test]
+fn what_a_cancelled_run_leaves_behind_is_buried() {
+    let (world, silent) = (World::new(), SilentServer::start());
+    let cancel = CancellationToken::new();
+    let session = world.session_to(&GitServer::url_at(silent.port(), "p.git"), cancel.clone());
+    std::thread::scope(|scope| {
+        let _end = cancel.clone().drop_guard();
+        let running = scope.spawn(|| world.list(&session));
+        let (helper, _) = speaker(&world);
+        cancel.cancel();
+        running.join().unwrap().unwrap_err();
+        assert!(!helper.folder.exists(), "{} is still among the processes", helper.arguments);
+    });
+}
+
 #[test]
 fn a_run_that_is_cancelled_while_objects_arrive_leaves_nothing() {
     let world = World::new();

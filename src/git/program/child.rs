@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::ioctl_fionbio;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, test_kill_process_group};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process_group, pidfd_open, set_child_subreaper,
+    test_kill_process_group, waitpgid,
+};
 
 /// How often it is asked whether the run may go on.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -54,6 +57,13 @@ impl<R> From<rustix::io::Errno> for Trouble<R> {
     fn from(error: rustix::io::Errno) -> Self {
         Self::System(error.into())
     }
+}
+
+/// From now on the children of a child that has ended are ours, so that nobody else has to take their status: in a
+/// container there may be nobody who does.
+pub(super) fn adopt_orphans() {
+    // Where it is refused, they are left to the first process of the machine.
+    let _ = set_child_subreaper(Some(getpid()));
 }
 
 /// A process group of its own, with its three streams. Dropped, it is no more.
@@ -141,10 +151,13 @@ impl Group {
         let status = self.leader.wait();
         self.reaped = true;
         let give_up = Instant::now() + GRACE;
-        while test_kill_process_group(self.id).is_ok() && Instant::now() < give_up {
+        loop {
+            while matches!(waitpgid(self.id, WaitOptions::NOHANG), Ok(Some(_))) {}
+            if test_kill_process_group(self.id).is_err() || Instant::now() > give_up {
+                return status;
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
-        status
     }
 
     /// Whether the leader has ended within `patience`.

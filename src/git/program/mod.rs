@@ -68,6 +68,7 @@ impl GitProgram {
         if (major, minor) < OLDEST {
             return Ok(None);
         }
+        child::adopt_orphans();
         // Stays the same program when the file is replaced by a newer one.
         let ourselves = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
         Ok(Some(Self {
