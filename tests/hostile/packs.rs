@@ -146,7 +146,8 @@ pub(crate) fn deflated(content: &[u8]) -> Vec<u8> {
 /// The content of a commit.
 pub(crate) fn commit(tree: Id, parents: &[Id]) -> String {
     const WHO: &str = "Mallory <mallory@example.org> 1700000000 +0000";
-    let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+    let parents: Vec<String> = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+    let parents = parents.concat();
     format!("tree {tree}\n{parents}author {WHO}\ncommitter {WHO}\n\nhello\n")
 }
 
