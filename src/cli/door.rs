@@ -1,8 +1,13 @@
 //! The door to the network, as the configuration describes it.
 
+use std::sync::Arc;
+
 use super::named_file::{first_line, read};
+use super::run::engines;
 use crate::config::{Config, ConfigError};
-use crate::net::{Credentials, Door, DoorSettings, HttpSettings, NetError, check_authorities};
+use crate::net::{
+    Credentials, Door, DoorSettings, HttpSettings, LocalServer, LocalSettings, NetError, check_authorities,
+};
 
 /// Opens the door. To be called inside the runtime.
 ///
@@ -19,8 +24,17 @@ pub(super) fn open(config: &Config) -> anyhow::Result<Door> {
         connect_timeout: mirror.connect_timeout,
         stall_timeout: mirror.stall_timeout,
         http: http(config)?,
+        local: local(config)?,
         ..DoorSettings::default()
     })?)
+}
+
+/// The program is only looked for where it is to serve folders.
+fn local(config: &Config) -> Result<LocalSettings, ConfigError> {
+    let roots = config.mirror.network.file_roots.clone();
+    let program = if roots.is_empty() { None } else { engines::program(config)? };
+    let server = program.map(|program| Arc::new(program) as Arc<dyn LocalServer>);
+    Ok(LocalSettings { roots, own: Some(config.mirror.repositories.clone()), server })
 }
 
 fn http(config: &Config) -> Result<HttpSettings, ConfigError> {

@@ -24,7 +24,7 @@ use crate::config::{Config, Overrides};
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::coordination::hosts::Hosts;
-use crate::jobs::{self, Environment};
+use crate::jobs::{self, Environment, LeftBehind};
 use crate::mirror::key::Direction;
 use crate::scheduler::Scheduler;
 use crate::scheduler::update_all_mirrors::{self, UpdateAllMirrors};
@@ -90,8 +90,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<()> {
     logging::begin(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Each job in hand may hold a thread while it mirrors; a few more resolve names and look at files.
-        .max_blocking_threads(config.sidekiq.concurrency() + 16)
+        // Each job in hand may hold a thread while it mirrors, and may leave one behind; a few more look at files.
+        .max_blocking_threads(2 * config.sidekiq.concurrency() + 16)
         .build()?;
     let served = runtime.block_on(serve(config));
     // A thread that is deep in libgit2 does not hold up the end; its run is no longer ours by then.
@@ -132,6 +132,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
         engines: engines::engines(&config, program.as_ref()),
         limits: config.mirror.limits.clone(),
         hosts: Hosts::new(redis.clone(), config.mirror.hosts),
+        left_behind: LeftBehind::at_most(config.sidekiq.concurrency()),
         observer: metrics.clone(),
     });
     let classes = config.mirror.jobs.iter().map(|(class, direction)| (class.as_str(), *direction));
@@ -171,18 +172,7 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     tasks.spawn(service_manager::keep_alive(health.clone(), stop.clone()));
     health.enter(Phase::Running);
     service_manager::ready();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        identity = environment.identity,
-        config = %config.path.display(),
-        environment = config.environment,
-        redis = %environment.redis.server(),
-        queues = ?config.sidekiq.queues(),
-        concurrency = config.sidekiq.concurrency(),
-        repositories = %config.mirror.repositories.display(),
-        listen = ?config.mirror.listen,
-        "ready"
-    );
+    announce(&config, &environment);
 
     let on_quiet = || {
         health.enter(Phase::Quiet);
@@ -203,6 +193,22 @@ async fn serve(mut config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The line by which an administrator sees what has been started.
+fn announce(config: &Config, environment: &Environment) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        identity = environment.identity,
+        config = %config.path.display(),
+        environment = config.environment,
+        redis = %environment.redis.server(),
+        queues = ?config.sidekiq.queues(),
+        concurrency = config.sidekiq.concurrency(),
+        repositories = %config.mirror.repositories.display(),
+        listen = ?config.mirror.listen,
+        "ready"
+    );
 }
 
 /// Our entry in Ruby's cron tab.

@@ -1,6 +1,7 @@
 //! The `network` section: which places mirrors may reach, and who knows their addresses.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use super::error::ConfigError;
 use super::http::HttpNetwork;
@@ -21,6 +22,8 @@ pub struct Network {
     pub only_allowed: bool,
     /// Asked in the place of the system's resolver, if there are any.
     pub nameservers: Vec<SocketAddr>,
+    /// Folders of this machine whose repositories mirrors may use.
+    pub file_roots: Vec<PathBuf>,
     /// What concerns HTTP alone.
     pub http: HttpNetwork,
 }
@@ -32,6 +35,7 @@ impl Network {
             deny: rules(&mut section, "deny")?,
             only_allowed: section.flag("only_allowed")?.unwrap_or(false),
             nameservers: nameservers(&mut section)?,
+            file_roots: file_roots(&mut section)?,
             http: HttpNetwork::from_section(&mut section)?,
         };
         section.finish()?;
@@ -53,6 +57,22 @@ fn nameservers(section: &mut Section) -> Result<Vec<SocketAddr>, ConfigError> {
         let alone = text.parse().map(|address: IpAddr| SocketAddr::new(address, DNS_PORT));
         let accepted = "addresses of name servers, each with or without :PORT";
         alone.or_else(|_| text.parse()).map_err(|_| section.error(KEY, format!("got {text:?}"), accepted))
+    };
+    names.into_iter().map(read).collect()
+}
+
+fn file_roots(section: &mut Section) -> Result<Vec<PathBuf>, ConfigError> {
+    const KEY: &str = "file_roots";
+    let names = section.names(KEY)?;
+    let read = |text: String| {
+        let path = PathBuf::from(&text);
+        // All of a machine is nobody's repositories.
+        let fits = path.is_absolute() && path.parent().is_some();
+        if fits {
+            Ok(path)
+        } else {
+            Err(section.error(KEY, format!("got {text:?}"), "absolute paths of folders below /"))
+        }
     };
     names.into_iter().map(read).collect()
 }

@@ -13,8 +13,6 @@ pub enum Reason {
     Wanted,
     /// libgit2 does not know the format of the local repository.
     Format,
-    /// A folder on this machine as far side: libgit2 checks nothing when it pushes there.
-    Folder,
     /// libgit2 did not understand the far side, which may use a format that it does not know.
     NotUnderstood,
     /// Nothing is there yet, so that all of a history is to come.
@@ -31,10 +29,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every one of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Wanted,
         Self::Format,
-        Self::Folder,
         Self::NotUnderstood,
         Self::EmptyRepository,
         Self::LastWasBig,
@@ -48,7 +45,6 @@ impl Reason {
         match self {
             Self::Wanted => "wanted",
             Self::Format => "format",
-            Self::Folder => "folder",
             Self::NotUnderstood => "not_understood",
             Self::EmptyRepository => "empty_repository",
             Self::LastWasBig => "last_was_big",
@@ -66,15 +62,12 @@ pub(super) struct Beginning {
     pub(super) wanted: Option<EngineName>,
     /// Whether libgit2 can open the local repository.
     pub(super) library_opens: bool,
-    /// Whether the far side is a folder on this machine.
-    pub(super) folder: bool,
 }
 
 /// Who talks to the far side; `None` is libgit2. What only the program can do is the program's, whatever is wanted.
 pub(super) fn to_begin(beginning: Beginning) -> Option<Reason> {
     match beginning {
         Beginning { library_opens: false, .. } => Some(Reason::Format),
-        Beginning { folder: true, .. } => Some(Reason::Folder),
         Beginning { wanted: Some(EngineName::Git), .. } => Some(Reason::Wanted),
         _ => None,
     }
@@ -146,21 +139,15 @@ mod tests {
     #[test]
     fn who_begins() {
         use EngineName::{Git, Libgit2};
-        for (wanted, library_opens, folder, reason) in [
-            (None, true, false, None),
-            (Some(Libgit2), true, false, None),
-            (Some(Git), true, false, Some(Reason::Wanted)),
-            (None, false, false, Some(Reason::Format)),
-            (Some(Libgit2), false, false, Some(Reason::Format)),
-            (Some(Git), false, true, Some(Reason::Format)),
-            (None, true, true, Some(Reason::Folder)),
-            (Some(Libgit2), true, true, Some(Reason::Folder)),
+        for (wanted, library_opens, reason) in [
+            (None, true, None),
+            (Some(Libgit2), true, None),
+            (Some(Git), true, Some(Reason::Wanted)),
+            (None, false, Some(Reason::Format)),
+            (Some(Libgit2), false, Some(Reason::Format)),
+            (Some(Git), false, Some(Reason::Format)),
         ] {
-            assert_eq!(
-                to_begin(Beginning { wanted, library_opens, folder }),
-                reason,
-                "{wanted:?} {library_opens} {folder}"
-            );
+            assert_eq!(to_begin(Beginning { wanted, library_opens }), reason, "{wanted:?} {library_opens}");
         }
     }
 

@@ -91,9 +91,8 @@ impl RunEngine {
         self.program.as_deref().filter(|_| self.wanted.is_none())
     }
 
-    fn beginning(&self, repository: &Repository, session: &Session) -> Option<Reason> {
-        let folder = session.url().to_string().starts_with("file:");
-        choice::to_begin(Beginning { wanted: self.wanted, library_opens: repository.library().is_ok(), folder })
+    fn beginning(&self, repository: &Repository) -> Option<Reason> {
+        choice::to_begin(Beginning { wanted: self.wanted, library_opens: repository.library().is_ok() })
     }
 
     /// Whether libgit2's failure to list is one that the program may do better with.
@@ -161,7 +160,7 @@ impl Engine for RunEngine {
         limits: &Limits,
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError> {
-        if let Some(reason) = self.beginning(repository, session) {
+        if let Some(reason) = self.beginning(repository) {
             return self.fetch_by_program(reason, repository, session, limits, story);
         }
         self.use_library();
@@ -185,7 +184,7 @@ impl Engine for RunEngine {
         limits: &Limits,
         story: &mut dyn FnMut(&mut dyn FarSide),
     ) -> Result<(), GitError> {
-        if let Some(reason) = self.beginning(repository, session) {
+        if let Some(reason) = self.beginning(repository) {
             return self.push_by_program(reason, repository, session, limits, story);
         }
         self.use_library();

@@ -133,7 +133,6 @@ impl GitError {
 const fn needed(reason: Reason) -> &'static str {
     match reason {
         Reason::Format => "libgit2 does not know the format of this repository",
-        Reason::Folder => "libgit2 cannot mirror from or to a folder of this machine",
         Reason::NotUnderstood => "libgit2 does not know the object ids of the remote",
         Reason::Wanted => "the mirror or the configuration asks for it",
         _ => "libgit2 cannot do this",

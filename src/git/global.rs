@@ -34,7 +34,7 @@ fn set_up() -> Result<(), git2::Error> {
         // SAFETY: as above; the list of transports is not read while we add to it.
         unsafe { git2::transport::register(scheme, factory)? };
     }
-    for scheme in ["ssh", "git"] {
+    for scheme in ["ssh", "git", "file"] {
         let factory = |remote: &git2::Remote<'_>| Transport::smart(remote, false, Stateful::of_this_thread());
         // SAFETY: as above.
         unsafe { git2::transport::register(scheme, factory)? };

@@ -70,6 +70,18 @@ impl Repositories {
         }
     }
 
+    /// The same for one that only shall look at a far side, in the place of `like`: with its object ids, if it is there.
+    ///
+    /// # Errors
+    /// As for [`Repositories::open`].
+    pub fn stand_in(&self, name: &str, like: Option<&Repository>) -> Result<Repository, GitError> {
+        let repository = self.open_or_create(name)?;
+        if like.is_some_and(Repository::is_sha256) && !repository.is_sha256() {
+            repository.become_sha256()?;
+        }
+        Ok(repository)
+    }
+
     /// Makes a repository beside its place and moves it there when it is as it should be: one that is there is whole.
     fn create(&self, name: &str) -> Result<Repository, GitError> {
         let path = self.locate(name)?;

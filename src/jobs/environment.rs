@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::left_behind::LeftBehind;
 use crate::connections::Redis;
 use crate::coordination::capacity::Slots;
 use crate::coordination::hosts::Hosts;
@@ -33,6 +34,8 @@ pub struct Environment {
     pub limits: Limits,
     /// The far sides, shared with all nodes.
     pub hosts: Hosts,
+    /// Threads of runs that were broken off.
+    pub left_behind: LeftBehind,
     /// Told how runs end.
     pub observer: Arc<dyn RunObserver>,
 }

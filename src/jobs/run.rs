@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::abandon;
@@ -20,7 +19,6 @@ use crate::git::{self, GitError, Progress, Reason, Repository, RepositoryLock, R
 use crate::mirror::engine::EngineName;
 use crate::mirror::key::{Direction, MirrorKey};
 use crate::mirror::limits::Limit;
-use crate::mirror::reach::EngineChoice;
 use crate::mirror::record::Mirror;
 use crate::mirror::state::{Event, RunSummary, Status, UnderWay};
 use crate::net::{NetError, RemoteUrl, Session};
@@ -37,8 +35,8 @@ pub(super) const MARGIN: Duration = Duration::from_mins(1);
 /// How often a long run says how far it has come.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(30);
 
-/// How long a cancelled run's thread has to notice.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long a cancelled run's thread has to notice, and to end the children that it has.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// For so long the end of a run is tried to be written while Redis does not answer.
 const WRITING: Duration = Duration::from_mins(5);
@@ -100,7 +98,7 @@ impl Run {
             waiting: scheduled_at.and_then(|at| (Utc::now() - at).to_std().ok()),
             progress: Arc::default(),
             limits: limits::transfer(&mirror.settings.limits.or(&environment.limits)),
-            engine: environment.engines.for_run(wanted(mirror.settings.engine)),
+            engine: environment.engines.for_run(mirror.settings.engine.named()),
             mirror: *mirror,
         }))
     }
@@ -168,8 +166,12 @@ impl Run {
     ) -> Result<RunSummary, RunError> {
         loop {
             tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => {
+                    tracing::info!(seconds = self.started.elapsed().as_secs(), "broken off");
+                    return self.given_up(work).await;
+                }
                 result = &mut work => return ended(result),
-                () = self.cancel.cancelled() => return self.given_up(work).await,
                 () = tokio::time::sleep(PROGRESS_PERIOD) => {}
             }
             tracing::info!(
@@ -185,11 +187,11 @@ impl Run {
     /// network is closed to it, no ref is its to move any more, and until it notices it keeps others out of the
     /// repository by its lock.
     async fn given_up(&self, work: JoinHandle<Result<RunSummary, RunError>>) -> Result<RunSummary, RunError> {
-        if let Ok(result) = timeout(GRACE, work).await {
-            return ended(result);
+        let left_behind = &self.environment.left_behind;
+        match left_behind.wait_or_leave(work, GRACE).await {
+            Some(result) => ended(result),
+            None => Err(GitError::Net(NetError::Cancelled).into()),
         }
-        tracing::info!("left behind: what it computes ends without it");
-        Err(GitError::Net(NetError::Cancelled).into())
     }
 
     /// Writes down how the run ended, lets go of the mirror, and tells what becomes of the job.
@@ -323,15 +325,6 @@ async fn decline(environment: &Environment, key: MirrorKey, mirror: Option<&Mirr
         environment.slots.release(&[key.id]).await?;
     }
     Ok(())
-}
-
-/// The engine that a mirror names, if it names one.
-const fn wanted(choice: EngineChoice) -> Option<EngineName> {
-    match choice {
-        EngineChoice::Auto => None,
-        EngineChoice::Libgit2 => Some(EngineName::Libgit2),
-        EngineChoice::Git => Some(EngineName::Git),
-    }
 }
 
 /// Whether the process stops, so that there is no more time to wait for anything.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::EngineName;
+
 /// What logs in over SSH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +26,17 @@ pub enum EngineChoice {
     Libgit2,
     /// The `git` program.
     Git,
+}
+
+impl EngineChoice {
+    /// The engine that is named, if one is.
+    pub const fn named(self) -> Option<EngineName> {
+        match self {
+            Self::Auto => None,
+            Self::Libgit2 => Some(EngineName::Libgit2),
+            Self::Git => Some(EngineName::Git),
+        }
+    }
 }
 
 /// What is done when the server says that the repository is elsewhere.

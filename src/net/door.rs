@@ -8,7 +8,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::http::{Clients, HttpSettings};
-use super::{Access, AddressGuard, AddressRules, Allowance, NetError, RemoteUrl, Resolver, Rule, Session};
+use super::{
+    Access, AddressGuard, AddressRules, Allowance, LocalSettings, NetError, RemoteUrl, Resolver, Rule, Session,
+};
 
 /// What the operator decides about the network.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct DoorSettings {
     pub user_agent: String,
     /// Proxies, authorities, redirects.
     pub http: HttpSettings,
+    /// Folders of this machine.
+    pub local: LocalSettings,
 }
 
 impl Default for DoorSettings {
@@ -46,6 +50,7 @@ impl Default for DoorSettings {
             // Some hosts serve git only to what looks like git.
             user_agent: concat!("git/2.0 (sidemirror ", env!("CARGO_PKG_VERSION"), ")").to_owned(),
             http: HttpSettings::default(),
+            local: LocalSettings::default(),
         }
     }
 }
@@ -55,6 +60,7 @@ impl Default for DoorSettings {
 pub struct Door {
     pub(super) clients: Arc<Clients>,
     pub(super) resolver: Resolver,
+    pub(super) local: Arc<LocalSettings>,
     pub(super) runtime: Handle,
     pub(super) connect_timeout: Duration,
     pub(super) stall_timeout: Duration,
@@ -77,8 +83,8 @@ impl Door {
         });
         let resolver = Resolver::new(guard, &settings.nameservers, connect_timeout)?;
         let clients = Clients::new(&settings.http, resolver.clone(), connect_timeout, settings.user_agent)?;
-        let (clients, stall_timeout) = (Arc::new(clients), settings.stall_timeout);
-        Ok(Self { clients, resolver, runtime, connect_timeout, stall_timeout })
+        let (clients, local) = (Arc::new(clients), Arc::new(settings.local));
+        Ok(Self { clients, resolver, local, runtime, connect_timeout, stall_timeout: settings.stall_timeout })
     }
 
     /// Names become addresses there, for every transport.

@@ -1,4 +1,5 @@
-//! One open connection on which both sides talk for as long as they like: SSH, and git's own protocol.
+//! One open connection on which both sides talk for as long as they like: SSH, git's own protocol, and programs of this
+//! machine.
 
 use std::future::Future;
 use std::io;
@@ -8,11 +9,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::{NetError, Scheme, Service, Session, daemon, ssh};
+use super::{NetError, Scheme, Service, Session, daemon, local, ssh};
 
 impl Session {
     /// Connects to the far side and starts `service` there for the session's repository. For the schemes that have one
-    /// connection for a whole conversation: `ssh` and `git`.
+    /// connection for a whole conversation: `ssh`, `git` and `file`.
     ///
     /// # Errors
     /// [`NetError`], which is also kept as the session's failure.
@@ -20,7 +21,8 @@ impl Session {
         let opened: Pin<Box<dyn Future<Output = _>>> = match self.url().scheme() {
             Scheme::Ssh => Box::pin(ssh::open(self, service)),
             Scheme::Git => Box::pin(daemon::open(self, service)),
-            _ => {
+            Scheme::File => Box::pin(local::open(self, service)),
+            Scheme::Http | Scheme::Https => {
                 let problem = "its scheme knows requests only".to_owned();
                 Box::pin(async { Err(NetError::Unusable { what: "URL".to_owned(), problem }) })
             }

@@ -278,6 +278,9 @@ pub enum NetError {
     /// What only happens over SSH.
     #[error(transparent)]
     Ssh(#[from] super::ssh::SshError),
+    /// What only happens in folders of this machine.
+    #[error(transparent)]
+    Local(#[from] super::LocalError),
     /// The HTTP client could not be built.
     #[error("The HTTP client could not be set up: {0} (are the system's CA certificates installed?).")]
     Setup(String),

@@ -21,6 +21,7 @@ mod guard;
 pub mod host_keys;
 mod http;
 mod limit;
+mod local;
 mod mask;
 mod resolver;
 mod service;
@@ -43,6 +44,7 @@ pub use http::{
     check_authorities, check_proxy, is_own_header,
 };
 pub use limit::Budget;
+pub use local::{LocalEnd, LocalError, LocalServer, LocalSettings};
 pub use resolver::Resolver;
 pub use service::Service;
 pub use session::{Session, Traffic};

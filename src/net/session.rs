@@ -90,6 +90,16 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the far side may be reached, as far as can be said before its name is resolved. For whoever would do
+    /// something expensive first; every connection is checked anyway.
+    ///
+    /// # Errors
+    /// [`NetError::Forbidden`], or [`NetError::Unresolved`] for what cannot be a host.
+    pub fn check_place(&self) -> Result<(), NetError> {
+        let checked = self.door().resolver.check(self.url().host(), self.url().port());
+        checked.map(drop).map_err(|error| self.failed(error))
+    }
+
     /// What went wrong first in this session. Engines ask after a failure, since a library's own words for it have
     /// lost the cause.
     pub fn failure(&self) -> Option<NetError> {

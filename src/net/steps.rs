@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::ProtocolVersion;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use super::{NetError, Session, ssh};
 /// What a TLS handshake showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSeen {
-    /// Such as `TLSv1_3`.
+    /// Such as `TLS 1.3`.
     pub version: String,
     /// SHA-256 of the server's certificate, in lowercase hex.
     pub fingerprint: String,
@@ -71,7 +72,7 @@ impl Session {
         let (_, seen) = stream.get_ref();
         let certificate = seen.peer_certificates().and_then(<[_]>::first);
         Ok(TlsSeen {
-            version: seen.protocol_version().map_or_else(String::new, |version| format!("{version:?}")),
+            version: seen.protocol_version().map_or_else(String::new, named),
             fingerprint: certificate.map(super::http::fingerprint).unwrap_or_default(),
         })
     }
@@ -95,4 +96,9 @@ impl Session {
     fn broken(&self, reason: String) -> NetError {
         NetError::Broken { authority: self.url().authority(), reason }
     }
+}
+
+/// `TLS 1.3` for what the library calls `TLSv1_3`.
+fn named(version: ProtocolVersion) -> String {
+    format!("{version:?}").replace("TLSv", "TLS ").replace('_', ".")
 }

@@ -7,26 +7,15 @@ use sidemirror::git::{Engine, GitProgram, Libgit2};
 /// Debian's, which is the oldest that is served.
 const GIT: &str = "/usr/bin/git";
 
-/// An engine, and the ways it goes.
-pub(crate) struct Contender {
-    pub(crate) engine: Box<dyn Engine>,
-    schemes: &'static [&'static str],
-    /// Whether trying all of them each time would take too long.
-    is_slow: bool,
+/// The ways that every engine goes.
+pub(crate) const SCHEMES: [&str; 4] = ["http", "https", "ssh", "git"];
+
+pub(crate) fn engines() -> Vec<Box<dyn Engine>> {
+    vec![Box::new(Libgit2), Box::new(program(env!("CARGO_BIN_EXE_sidemirror")))]
 }
 
-impl Contender {
-    /// The schemes with which the `turn`th place is tried.
-    pub(crate) fn schemes(&self, turn: usize) -> Vec<&'static str> {
-        if self.is_slow { vec![self.schemes[turn % self.schemes.len()]] } else { self.schemes.to_vec() }
-    }
-}
-
-pub(crate) fn engines() -> Vec<Contender> {
+/// The `git` program, started by this one.
+pub(crate) fn program(ourselves: &str) -> GitProgram {
     let program = GitProgram::find(Path::new(GIT)).unwrap().expect("a git that is new enough");
-    let program = program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror")));
-    vec![
-        Contender { engine: Box::new(Libgit2), schemes: &["http", "https", "ssh", "git"], is_slow: false },
-        Contender { engine: Box::new(program), schemes: &["http", "https"], is_slow: true },
-    ]
+    program.started_by(Path::new(ourselves))
 }

@@ -10,6 +10,7 @@ mod dns;
 mod engines;
 mod names;
 mod proxies;
+mod redirects;
 mod rules;
 mod spellings;
 mod urls;

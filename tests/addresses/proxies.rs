@@ -12,8 +12,8 @@ fn a_mirrors_own_proxy_must_be_a_place_that_may_be_reached() {
     world.dns.is("bad.test", &["127.0.0.1"]);
     let port = world.canary.port();
     let door = world.door_with(&[&format!("127.9.9.9:{port}")], &[]);
-    for contender in engines() {
-        let engine = &*contender.engine;
+    for engine in engines() {
+        let engine = &*engine;
         for proxy in ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "bad.test", "10.0.0.1"] {
             for scheme in ["http", "https"] {
                 let url = format!("{scheme}://good.test:{port}/p.git");
@@ -34,8 +34,8 @@ fn a_proxy_is_not_asked_for_a_forbidden_place() {
     let door = world.door_with(&[&format!("127.9.9.9:{port}")], &[]);
     let proxy = Some(format!("http://127.9.9.9:{port}"));
     let access = Access { http: HttpAccess { proxy, ..HttpAccess::default() }, ..Access::default() };
-    for contender in engines() {
-        let engine = &*contender.engine;
+    for engine in engines() {
+        let engine = &*engine;
         for host in ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "bad.test", "mixed.test", "a.localhost"] {
             for scheme in ["http", "https"] {
                 world.refused(engine, &door, &format!("{scheme}://{host}:{port}/p.git"), &access);

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 
 use sidemirror::net::{Access, Door, DoorSettings};
 
-use crate::engines::engines;
+use crate::engines::{SCHEMES, engines};
 use crate::world::World;
 
 /// Whether the canary is reached at all; it is, or the guard says why not.
 fn is_reached(world: &World, door: &Door, host: &str) -> bool {
     let mut verdicts = Vec::new();
-    for contender in engines() {
-        let engine = &*contender.engine;
-        for scheme in contender.schemes(0) {
+    for engine in engines() {
+        let engine = &*engine;
+        for scheme in SCHEMES {
             let url = format!("{scheme}://{host}:{}/p.git", world.canary.port());
-            let told = world.attempt(engine, door, &url, &Access::default()).to_string();
+            let told = world.attempt(engine, door, &url, &Access::default())[0].to_string();
             let reached = world.canary.arrivals() != [] as [IpAddr; 0];
             assert_eq!(reached, !told.starts_with("Requests to "), "{url}: {told}");
             verdicts.push(reached);

@@ -10,6 +10,7 @@ fn pieces() -> impl Strategy<Value = String> {
         Just("https://"),
         Just("ssh://"),
         Just("git://"),
+        Just("file://"),
         Just("git@"),
         Just("user:pass@"),
         Just("host"),

@@ -10,6 +10,7 @@ use crate::dns::Dns;
 use crate::rig::git_http::GitServer;
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
+use crate::rig::repository::Repository;
 use crate::rig::wait;
 
 /// Longer than any run of these tests takes on a busy machine.
@@ -74,6 +75,38 @@ fn a_worker_goes_where_its_rules_let_it_and_nowhere_else() {
 }
 
 #[test]
+fn a_worker_mirrors_folders_in_its_roots_and_no_others() {
+    let (redis, root) = (Redis::start(), tempfile::tempdir().unwrap());
+    let create = |name: &str| Repository::create(&root.path().join(name));
+    let (up, far) = (create("up.git"), create("far.git"));
+    up.commits("main", 20);
+    let url = |repository: &Repository| format!("file://{}", repository.path().display());
+    let installation = Installation::new(&redis.url())
+        .mirror("scheduler", false)
+        .mirror("network", format!("{{file_roots: [{}]}}", root.path().display()));
+    let _worker = installation.start_worker();
+    installation.add_mirror("pull", 1, "g/p.git", &url(&up), &[]);
+    installation.add_mirror("push", 2, "g/p.git", &url(&far), &[]);
+    for direction in [("pull", 1), ("push", 2)] {
+        let state = run(&installation, direction.0, direction.1);
+        assert_eq!((&state["update_status"], &state["last_error"]), (&"finished".into(), &Value::Null));
+    }
+    assert_eq!(far.refs(), up.refs());
+
+    // Another mirror's repository, which may be private.
+    let own = format!("file://{}", installation.repository("g/p.git").path().display());
+    installation.add_mirror("pull", 3, "g/other.git", &own, &[]);
+    installation.add_mirror("pull", 4, "g/other.git", "file:///etc", &[]);
+    for id in [3, 4] {
+        let told = run(&installation, "pull", id)["last_error"].as_str().unwrap().to_owned();
+        assert!(
+            told.ends_with("is not there, or lies in none of those that mirror.network.file_roots names."),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn the_short_form_is_stored_as_the_address_it_means() {
     let redis = Redis::start();
     let installation = Installation::new(&redis.url());
@@ -93,7 +126,8 @@ fn what_is_no_address_is_refused_when_it_is_given() {
     let installation = Installation::new(&redis.url());
     for url in [
         "ext::sh -c id",
-        "file:///etc/passwd",
+        "file://host/etc/passwd",
+        "file:///srv/../etc",
         "ssh://-oProxyCommand=id/p.git",
         "git@host:22:p.git",
         "https://host/p.git?x=y",

@@ -58,22 +58,23 @@ impl World {
         door.session(url, access, allowance, CancellationToken::new())
     }
 
-    /// Lists the far side, to fetch and to push; answers what went wrong, which must be the same both times.
-    pub(crate) fn attempt(&self, engine: &dyn Engine, door: &Door, url: &str, access: &Access) -> GitError {
+    /// Lists the far side, to fetch and to push; answers what went wrong each time.
+    pub(crate) fn attempt(&self, engine: &dyn Engine, door: &Door, url: &str, access: &Access) -> [GitError; 2] {
         let session = || Self::session(door, RemoteUrl::parse(url).unwrap(), access.clone());
         let fetched = fetch(engine, &self.repository, &session(), &Limits::NONE, |_| Ok::<_, GitError>(()));
         let pushed = push(engine, &self.repository, &session(), &Limits::NONE, |_| Ok::<_, GitError>(()));
-        let [fetched, pushed] = [fetched, pushed].map(|result| result.expect_err(url));
-        assert_eq!(fetched.to_string(), pushed.to_string(), "{url}");
-        fetched
+        [fetched, pushed].map(|result| result.expect_err(url))
     }
 
     /// `attempt`, which must end at the guard, and must not be seen by the canary.
     pub(crate) fn refused(&self, engine: &dyn Engine, door: &Door, url: &str, access: &Access) -> String {
-        let error = self.attempt(engine, door, url, access);
         let name = engine.name();
-        assert!(matches!(error, GitError::Net(NetError::Forbidden { .. })), "{name} {url}: {error}");
+        let [fetched, pushed] = self.attempt(engine, door, url, access).map(|error| {
+            assert!(matches!(error, GitError::Net(NetError::Forbidden { .. })), "{name} {url}: {error}");
+            error.to_string()
+        });
+        assert_eq!(fetched, pushed, "{name} {url}");
         assert_eq!(self.canary.arrivals(), [] as [IpAddr; 0], "{name} {url}");
-        error.to_string()
+        fetched
     }
 }

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use redis::Commands as _;
 
-use crate::places;
 use crate::rig::git_http::GitServer;
 use crate::rig::repository::Repository;
-use crate::spellings::{Canary, assert_clean};
+use crate::search::search;
+use crate::spellings::Canary;
 use crate::watcher::Watcher;
 use crate::world::World;
 
@@ -79,7 +79,7 @@ fn look_everywhere(engine: &str) {
 
     let watcher = Watcher::of(world.worker.id());
     world.succeed("pull", 1);
-    let mut shown = vec![world.fail("pull", 2), world.fail("pull", 3), world.fail("push", 1)];
+    let shown = vec![world.fail("pull", 2), world.fail("pull", 3), world.fail("push", 1)];
     assert!(shown[2].contains("you are http://*****"), "the far side's words are shown, masked: {}", shown[2]);
     let local = world.create_local(3);
     local.commit("main", "to be sent");
@@ -94,32 +94,12 @@ fn look_everywhere(engine: &str) {
     let seen = watcher.seen();
     assert_eq!(seen.len() > 1, engine == "git", "the git program was watched, too, where there is one: {seen:#?}");
 
-    for (direction, id) in [("pull", "1"), ("pull", "2"), ("pull", "3"), ("push", "1"), ("push", "3")] {
-        shown.push(world.installation.cli_ok(&["mirror", "show", direction, id]));
-        shown.push(world.installation.cli_ok(&["mirror", "show", direction, id, "--json"]));
-    }
-    for listing in [["mirror", "list"], ["mirror", "list"], ["secrets", "status"], ["secrets", "rotate"]] {
-        shown.push(world.installation.cli_ok(&listing));
-    }
-    shown.push(world.installation.cli_ok(&["mirror", "list", "--json"]));
-    for text in &shown {
-        assert_clean(&canaries, "what is shown", text);
-    }
-    assert_clean(&canaries, "the log", &world.worker.log());
-    assert_clean(&canaries, "/metrics", &world.worker.get("/metrics").unwrap().body);
-    let dump = places::redis(&mut connection);
-    assert!(dump.contains("v2:") && dump.contains("header:x-canary"), "the sealed secrets are there");
-    assert_clean(&canaries, "Redis", &dump);
-    let files = places::files(world.installation.folder());
-    assert!(files.contains("project-1.git") && files.contains("worker-"), "{files}");
-    assert_clean(&canaries, "the files", &files);
-    for process in &seen {
-        assert_clean(&canaries, "a process", process);
-    }
+    let mirrors = [("pull", 1), ("pull", 2), ("pull", 3), ("push", 1), ("push", 3)];
+    search(&world, &canaries, &mirrors, shown, &seen);
 }
 
 /// Has the far side refuse every ref with these words.
-fn shout(repository: &Repository, words: &str) {
+pub(crate) fn shout(repository: &Repository, words: &str) {
     let folder = repository.path().join("hooks");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("words"), words).unwrap();

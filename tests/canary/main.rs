@@ -4,7 +4,9 @@
 
 mod everywhere;
 mod places;
+mod search;
 mod spellings;
+mod transports;
 mod watcher;
 
 #[path = "../rig/mod.rs"]

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Between two looks; a git program lives longer.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Collects command lines and environments until it is asked for them.
+/// Collects command lines, environments and, of descendants, files without a name, until it is asked for them.
 pub(crate) struct Watcher {
     ended: Arc<AtomicBool>,
     watching: JoinHandle<BTreeSet<String>>,
@@ -25,7 +25,7 @@ impl Watcher {
             move || {
                 let mut seen = BTreeSet::new();
                 while !ended.load(Ordering::Relaxed) {
-                    seen.extend(family(process).into_iter().map(look));
+                    seen.extend(family(process).into_iter().map(|one| look(one, process)));
                     thread::sleep(PAUSE);
                 }
                 seen
@@ -56,11 +56,21 @@ fn family(process: u32) -> Vec<u32> {
     family
 }
 
-fn look(process: u32) -> String {
-    ["cmdline", "environ"]
+fn look(process: u32, root: u32) -> String {
+    let mut seen = ["cmdline", "environ"]
         .map(|file| {
             String::from_utf8_lossy(&fs::read(format!("/proc/{process}/{file}")).unwrap_or_default()).into_owned()
         })
         .join("\n")
-        .replace('\0', " ")
+        .replace('\0', " ");
+    if process != root {
+        for file in fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten() {
+            let is_memory = fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy().starts_with("/memfd:"));
+            if is_memory {
+                let content = fs::read(file.path()).unwrap_or_default();
+                seen += &format!("\nin memory: {}", String::from_utf8_lossy(&content));
+            }
+        }
+    }
+    seen
 }

@@ -73,6 +73,7 @@ const MISTAKES: &[Mistake<'static>] = &[
     ("duration out of range", "", "max_delay: 5m", &[], &[]),
     ("not a boolean", "", "allow_local_network: maybe", &[], &[]),
     ("rule that is none", "", "network: {allow: [10.0.0.0/33]}", &[], &[]),
+    ("all of the machine", "", "network: {file_roots: [/]}", &[], &[]),
     ("name server by name", "", "network: {nameservers: [dns.example]}", &[], &[]),
     ("ERB", "concurrency: <%= ENV['N'] %>", "", &[], &[]),
     ("not YAML", "queues: [a, b", "", &[], &[]),

@@ -9,7 +9,7 @@ use sidemirror::net::{Access, Credentials, SshAccess};
 use crate::rig::port;
 use crate::rig::process::Process;
 use crate::rig::repository::Repository;
-use crate::sshd::{Sshd, our_key};
+use crate::rig::sshd::{Sshd, our_key};
 use crate::world::{World, changes, refs};
 
 /// There and back, and what is refused on the way.

@@ -10,8 +10,5 @@ mod fetching;
 mod lines;
 mod objects;
 mod pushing;
-#[path = "../ssh_hosts/sshd.rs"]
-#[allow(dead_code, reason = "its own tests use more of it")]
-mod sshd;
 mod traps;
 mod world;

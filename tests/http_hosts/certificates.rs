@@ -2,8 +2,8 @@
 
 use sidemirror::net::{HttpAccess, HttpSettings};
 
-use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, Particulars};
 use crate::world::{World, engines, list, round_trip, with_http};
 
 fn host(ca: &Ca, name: &str, server: &str) -> Host {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, Particulars};
 use crate::world::{World, engines, list, pull, round_trip};
 use sidemirror::net::HttpSettings;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::host::{Host, PASSWORD, Particulars};
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, PASSWORD, Particulars};
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
+use crate::rig::tinyproxy::Tinyproxy;
 use crate::rig::wait;
-use crate::tinyproxy::Tinyproxy;
 
 /// Runs the mirror and returns how it stands then.
 fn run(installation: &Installation, direction: &str, id: u64) -> (String, String) {
@@ -65,11 +65,11 @@ fn the_operators_authority_and_proxy_serve_every_mirror() {
     let redis = Redis::start();
     let installation = Installation::new(&redis.url()).mirror("scheduler", false);
     let password = installation.folder().join("proxy-password");
-    std::fs::write(&password, format!("{}\n", crate::tinyproxy::PASSWORD)).unwrap();
+    std::fs::write(&password, format!("{}\n", crate::rig::tinyproxy::PASSWORD)).unwrap();
     let network = format!(
         "{{proxy: '{}', proxy_username: {}, proxy_password_file: {}, ca_file: {}}}",
         proxy.url(),
-        crate::tinyproxy::USER,
+        crate::rig::tinyproxy::USER,
         password.display(),
         ca.path("ca.crt").display()
     );
@@ -84,7 +84,7 @@ fn the_operators_authority_and_proxy_serve_every_mirror() {
     assert_eq!(far.mirrored_refs(), up.mirrored_refs());
     assert!(proxy.requests().iter().all(|line| *line == format!("CONNECT localhost:{} HTTP/1.1", host.port)));
     assert!(!proxy.requests().is_empty());
-    assert!(!worker.log().contains(PASSWORD) && !worker.log().contains(crate::tinyproxy::PASSWORD));
+    assert!(!worker.log().contains(PASSWORD) && !worker.log().contains(crate::rig::tinyproxy::PASSWORD));
 }
 
 #[test]

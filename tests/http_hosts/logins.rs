@@ -2,7 +2,7 @@
 
 use sidemirror::net::{Access, Credentials, HttpAccess};
 
-use crate::host::{Host, PASSWORD, Particulars};
+use crate::rig::host::{Host, PASSWORD, Particulars};
 use crate::world::{World, engines, list, logged_in, login, round_trip, with_http};
 
 fn token(text: &str) -> HttpAccess {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sidemirror::git::GitError;
 use sidemirror::net::NetError;
 
-use crate::host::{Host, Particulars};
+use crate::rig::host::{Host, Particulars};
 use crate::world::{World, engines, list, logged_in};
 
 /// Busy as long as the file `busy` is there.

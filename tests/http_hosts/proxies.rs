@@ -4,9 +4,9 @@ use std::net::TcpListener;
 
 use sidemirror::net::{Credentials, HttpAccess, HttpSettings, ProxyChoice};
 
-use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
-use crate::tinyproxy::{PASSWORD, Tinyproxy, USER};
+use crate::rig::host::{Host, Particulars};
+use crate::rig::tinyproxy::{PASSWORD, Tinyproxy, USER};
 use crate::world::{World, engines, list, logged_in, round_trip, with_http};
 
 fn proxy_login() -> Credentials {

@@ -2,8 +2,8 @@
 
 use sidemirror::net::{Access, HttpAccess, HttpSettings, Redirects};
 
-use crate::host::{Host, Particulars};
 use crate::rig::certificates::Ca;
+use crate::rig::host::{Host, Particulars};
 use crate::world::{World, engines, list, login, round_trip, with_http};
 
 const SAME: HttpAccess = only(Redirects::SameOrigin);

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::host::{PASSWORD, USER};
+use crate::rig::host::{PASSWORD, USER};
 use crate::rig::repository::Repository as Served;
 
 /// Each engine does the same through the same door.

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha2::{Digest as _, Sha256};
 
-use crate::far_side::{FarSide, Script, head};
+use crate::far_side::{FarSide, Script, Speech, head};
 use crate::world::World;
 
 const MIB: u64 = 1 << 20;
@@ -109,13 +109,20 @@ fn bombs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     ]
 }
 
-#[test]
-fn a_pack_bomb_is_refused_before_it_takes_memory() {
+/// Every bomb, from far sides that speak like this.
+fn throw(speech: Speech) {
     let world = World::start();
     let before = peak(world.worker.id());
     for (id, (name, pack, text)) in (1..).zip(bombs()) {
-        let far = FarSide::start(0, Script::sending(pack));
-        world.installation.add_mirror("pull", id, &format!("group/project-{id}.git"), &far.url("up.git"), LIBRARY);
+        let (scheme, script) = match speech {
+            Speech::Http => ("http", Script::sending(pack)),
+            Speech::Git => ("git", Script::sending_plainly(pack)),
+        };
+        let far = FarSide::speaking(speech, 0, script);
+        let url = format!("{scheme}://127.0.0.1:{}/up.git", far.port());
+        let (number, path) = (id.to_string(), format!("group/project-{id}.git"));
+        let add = ["mirror", "add", "pull", "--id", &number, "--repository", &path, "--url", &url];
+        world.installation.cli_ok(&[&add[..], LIBRARY].concat());
         let error = world.fail("pull", id);
         assert!(error.contains(text), "{name}: {error}");
         let own = fs::read_dir(world.local(id).path().join("sidemirror")).unwrap();
@@ -124,6 +131,16 @@ fn a_pack_bomb_is_refused_before_it_takes_memory() {
     }
     let grown = peak(world.worker.id()) - before;
     assert!(grown < 64 * MIB, "{grown} bytes");
+}
+
+#[test]
+fn a_pack_bomb_is_refused_before_it_takes_memory() {
+    throw(Speech::Http);
+}
+
+#[test]
+fn a_pack_bomb_over_a_connection_that_lasts_is_refused_as_well() {
+    throw(Speech::Git);
 }
 
 #[test]

@@ -31,10 +31,29 @@ impl Script {
         }
     }
 
+    /// The same over git's own protocol.
+    pub(crate) fn sending_plainly(pack: Vec<u8>) -> Self {
+        Self {
+            listing: Box::new(|stream| stream.write_all(lines(&[format!("{TIP} refs/heads/main")]).as_bytes())),
+            pack: Box::new(move |stream| {
+                stream.write_all(b"0008NAK\n")?;
+                stream.write_all(&pack)
+            }),
+        }
+    }
+
     /// Lists nothing.
     pub(crate) fn empty() -> Self {
         Self { listing: Box::new(|stream| write_listing(stream, &[])), ..Self::sending(Vec::new()) }
     }
+}
+
+/// What a far side speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speech {
+    Http,
+    /// Git's own protocol: no heads, one connection.
+    Git,
 }
 
 /// Begins an answer that ends with its connection.
@@ -45,12 +64,23 @@ pub(crate) fn head(stream: &mut TcpStream, kind: &str) -> std::io::Result<()> {
 /// A list of refs as git writes it.
 pub(crate) fn write_listing(stream: &mut TcpStream, refs: &[String]) -> std::io::Result<()> {
     head(stream, "application/x-git-upload-pack-advertisement")?;
-    let mut text = "001e# service=git-upload-pack\n0000".to_owned();
+    stream.write_all(format!("001e# service=git-upload-pack\n0000{}", lines(refs)).as_bytes())
+}
+
+/// The same of a server that can speak on several bands.
+pub(crate) fn write_capable(stream: &mut TcpStream, line: &str) -> std::io::Result<()> {
+    head(stream, "application/x-git-upload-pack-advertisement")?;
+    let line = format!("{line}\0side-band-64k ofs-delta\n");
+    write!(stream, "001e# service=git-upload-pack\n0000{:04x}{line}0000", line.len() + 4)
+}
+
+fn lines(refs: &[String]) -> String {
+    let mut text = String::new();
     for (number, line) in refs.iter().enumerate() {
         let line = if number == 0 { format!("{line}\0ofs-delta\n") } else { format!("{line}\n") };
         text += &format!("{:04x}{line}", line.len() + 4);
     }
-    stream.write_all((text + "0000").as_bytes())
+    text + "0000"
 }
 
 /// The running server.
@@ -66,6 +96,11 @@ pub(crate) struct FarSide {
 impl FarSide {
     /// Serves `script` at this port; 0 for a free one.
     pub(crate) fn start(port: u16, script: Script) -> Self {
+        Self::speaking(Speech::Http, port, script)
+    }
+
+    /// The same in another language.
+    pub(crate) fn speaking(speech: Speech, port: u16, script: Script) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::<Mutex<Vec<Instant>>>::default();
@@ -83,7 +118,10 @@ impl FarSide {
                         let now = at_once.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(now, Ordering::SeqCst);
                         // A client that has heard enough goes away.
-                        let _ = serve(stream, &script, &asked);
+                        let _ = match speech {
+                            Speech::Http => serve(stream, &script, &asked),
+                            Speech::Git => serve_plainly(stream, &script, &asked),
+                        };
                         at_once.fetch_sub(1, Ordering::SeqCst);
                     });
                 }
@@ -123,6 +161,21 @@ impl Drop for FarSide {
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         self.accepting.take().map(JoinHandle::join);
     }
+}
+
+fn serve_plainly(mut stream: TcpStream, script: &Script, asked: &Mutex<Vec<Instant>>) -> std::io::Result<()> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = usize::from_str_radix(str::from_utf8(&length).unwrap_or_default(), 16).unwrap_or(4);
+    stream.read_exact(&mut vec![0; length - 4])?;
+    asked.lock().unwrap().push(Instant::now());
+    (script.listing)(&mut stream)?;
+    let (mut wishes, mut byte) = (Vec::new(), [0]);
+    while !wishes.ends_with(b"0009done\n") {
+        stream.read_exact(&mut byte)?;
+        wishes.push(byte[0]);
+    }
+    (script.pack)(&mut stream)
 }
 
 fn serve(mut stream: TcpStream, script: &Script, asked: &Mutex<Vec<Instant>>) -> std::io::Result<()> {

@@ -1,14 +1,13 @@
 //! How hosts are spared, by two workers that know of each other only through Redis.
 
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::io::Write as _;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use redis::Commands as _;
 use serde_json::Value;
 
+use crate::children::held;
 use crate::far_side::{FarSide, Script, write_listing};
 use crate::rig::port;
 use crate::rig::wait;
@@ -33,19 +32,6 @@ fn put_off(world: &World) -> usize {
 
 fn wait_for_put_off(world: &World, jobs: usize) {
     wait::until("the jobs to be put off", SOON, || put_off(world) == jobs);
-}
-
-/// A server that holds each question until it is let go.
-fn held() -> (Script, Arc<AtomicBool>) {
-    let open = Arc::<AtomicBool>::default();
-    let gate = open.clone();
-    let listing = move |stream: &mut TcpStream| {
-        while !gate.load(Ordering::Acquire) {
-            thread::sleep(Duration::from_millis(5));
-        }
-        write_listing(stream, &[])
-    };
-    (Script { listing: Box::new(listing), ..Script::empty() }, open)
 }
 
 #[test]
@@ -168,4 +154,66 @@ fn runs_begin_at_a_host_no_faster_than_it_is_allowed() {
     let gaps: Vec<_> = asked.windows(2).map(|two| two[1] - two[0]).collect();
     // Each is begun a quarter of a second after the one before; then its way to the server takes a while, too.
     assert!(asked[5] - asked[0] > Duration::from_millis(1100), "{gaps:?}");
+}
+
+#[test]
+fn a_host_that_asks_to_be_left_alone_is_so_by_all_workers_and_then_asked_again() {
+    const ALONE: Duration = Duration::from_secs(12);
+    let world = World::start();
+    let second = world.installation.start_worker();
+    let begun = Instant::now();
+    let listing = move |stream: &mut std::net::TcpStream| {
+        if begun.elapsed() > Duration::from_secs(5) {
+            return write_listing(stream, &[]);
+        }
+        write!(stream, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {}\r\n", ALONE.as_secs())?;
+        write!(stream, "Content-Length: 0\r\nConnection: close\r\n\r\n")
+    };
+    let far = FarSide::start(0, Script { listing: Box::new(listing), ..Script::empty() });
+    add(&world, 1, far.port());
+    add(&world, 2, far.port());
+    let error = world.fail("pull", 1);
+    assert!(error.starts_with("HTTP 429: 127.0.0.1"), "{error}");
+    assert!(error.contains("it asks to be left alone for 1"), "{error}");
+
+    // Whoever has met it takes nothing more; the other knows of it all the same.
+    let met = if world.worker.log().contains("HTTP 429") { (&world.worker, &second) } else { (&second, &world.worker) };
+    met.0.signal(rustix::process::Signal::TSTP);
+    wait::until("one to be quiet", SOON, || met.0.get("/readyz").is_some_and(|answer| answer.status == 503));
+    world.push_job("pull", 1);
+    world.push_job("pull", 2);
+    wait_for_put_off(&world, 2);
+    assert_eq!(met.1.metric(r#"sidemirror_host_deferrals_total{reason="retry_after"}"#), Some(2.0));
+    let known = hosts(&world);
+    assert_eq!((&known[0]["given_up"], &known[0]["runs"]), (&false.into(), &0.into()), "{known:?}");
+    assert_eq!(far.asked().len(), 1);
+
+    for id in 1..=2 {
+        wait::until("all to be run in the end", Duration::from_secs(90), || {
+            world.state("pull", id).status() == "finished"
+        });
+    }
+    let asked = far.asked();
+    assert!(asked[1] - asked[0] > ALONE - Duration::from_secs(1), "{:?}", asked[1] - asked[0]);
+}
+
+#[test]
+fn runs_go_on_while_redis_refuses_to_tell_of_hosts() {
+    use sha2::Digest as _;
+    let world = World::with(|settings| settings.mirror("hosts", "{concurrency: 1}"));
+    let far = FarSide::start(0, Script::empty());
+    add(&world, 1, far.port());
+    let digest = sha2::Sha256::digest(format!("127.0.0.1:{}", far.port()).as_bytes());
+    let id: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = format!("sidemirror:hosts:{id}:runs");
+    let () = world.redis.connection().set(&key, "of another type").unwrap();
+    world.succeed("pull", 1);
+    world.succeed("pull", 1);
+    let told = |text: &str| world.worker.log().matches(text).count();
+    assert_eq!(told("what other nodes know of the hosts is not to be had; runs go on without"), 1);
+    assert_eq!(told("what other nodes know of the hosts is known again"), 0);
+    let () = world.redis.connection().del(&key).unwrap();
+    world.succeed("pull", 1);
+    assert_eq!(told("what other nodes know of the hosts is known again"), 1);
+    assert_eq!(far.asked().len(), 3);
 }

@@ -6,8 +6,13 @@
 mod bombs;
 mod budgets;
 mod cancelling;
+mod children;
 mod far_side;
 mod hosts;
+
+#[allow(dead_code, reason = "the tests of hostile far sides use more of it")]
+#[path = "../hostile/packs.rs"]
+mod packs;
 
 #[path = "../mirroring/world.rs"]
 mod world;

@@ -12,7 +12,9 @@ use sidemirror::mirror::branches::BadBranchRegex;
 use sidemirror::mirror::key::{MirrorId, MirrorKey};
 use sidemirror::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 use sidemirror::net::ssh::SshError;
-use sidemirror::net::{Budget, CertificateProblem, Forbidden, NetError, RedirectProblem, RemoteText, Scheme, UrlError};
+use sidemirror::net::{
+    Budget, CertificateProblem, Forbidden, LocalError, NetError, RedirectProblem, RemoteText, Scheme, UrlError,
+};
 use sidemirror::store::StoreError;
 use sidemirror::store::redis::SealError;
 
@@ -81,7 +83,9 @@ fn of_the_network() -> Vec<String> {
         OverBudget { host: host(), budget: Budget::Received, limit: 1, seen: 2 };
         Setup(reason());
         Ssh(SshError::Key("it is encrypted, and there is no passphrase"));
+        Local(LocalError::NotAllowed);
     );
+    texts.extend(of_folders());
     texts.extend(of_ssh());
     let kinds = one_of_each!(Forbidden:
         Loopback; LocalNetwork; LinkLocal; SharedAddress; Metadata; Unspecified; Broadcast; Multicast; Reserved; Port; Denied;
@@ -111,6 +115,15 @@ fn of_the_network() -> Vec<String> {
         Loginless(Scheme::Git); ShortForm;
     ));
     texts
+}
+
+fn of_folders() -> Vec<String> {
+    let (path, remote) = (|| "/srv/git/project.git".to_owned(), RemoteText::default);
+    one_of_each!(LocalError:
+        NotAllowed; Elsewhere { path: path() }; Own { path: path() }; OtherUser { path: path(), owner: 1000, user: 999 };
+        NotBare { path: path() }; NoProgram; Failed { path: path(), reason: reason() };
+        Program { path: path(), program: "git-upload-pack", ending: "status 128".to_owned(), remote: remote() };
+    )
 }
 
 fn of_ssh() -> Vec<String> {

@@ -7,8 +7,11 @@
 #![allow(dead_code, reason = "each test crate compiles the whole rig and uses the part that it needs")]
 #![allow(unreachable_pub, reason = "`pub` marks what tests may use; a test crate itself has no public interface")]
 
+pub mod asyncssh;
 pub mod certificates;
+pub mod git_daemon;
 pub mod git_http;
+pub mod host;
 pub mod installation;
 pub mod port;
 pub mod process;
@@ -17,6 +20,8 @@ pub mod redis;
 pub mod repository;
 pub mod ruby;
 pub mod silent;
+pub mod sshd;
 pub mod store;
+pub mod tinyproxy;
 pub mod wait;
 pub mod worker;

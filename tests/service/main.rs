@@ -35,7 +35,7 @@ fn every_promised_figure_is_there_and_none_has_a_label_per_mirror() {
     }
     let worker = installation.start_worker();
     wait::until("all three ran", Duration::from_secs(30), || {
-        worker.metric(r#"sidemirror_runs_total{direction="pull",outcome="changed"}"#) == Some(3.0)
+        worker.metric(r#"sidemirror_runs_total{direction="pull",engine="git",outcome="changed"}"#) == Some(3.0)
     });
     wait::until("the jobs are counted", Duration::from_secs(5), || {
         worker.metric(r#"sidemirror_jobs_total{class="UpdateMirror",outcome="done"}"#) == Some(3.0)

@@ -2,8 +2,11 @@
 
 use std::fs;
 
-use crate::sshd::{Sshd, keygen, our_key, public_key};
-use crate::world::{World, me, refusal, with_key};
+use sidemirror::mirror::refs::Advertisement;
+
+use crate::rig::sshd::me;
+use crate::rig::sshd::{Sshd, keygen, our_key, public_key};
+use crate::world::{World, engines, with_key};
 
 struct Scene {
     world: World,
@@ -30,9 +33,10 @@ impl Scene {
         Self { world, sshd, private, authority }
     }
 
-    fn session(&self, known_hosts: &str) -> sidemirror::net::Session {
+    #[track_caller]
+    fn list(&self, known_hosts: &str) -> Result<Advertisement, String> {
         let url = format!("ssh://127.0.0.1:{}{}", self.sshd.port, self.world.path("far.git").display());
-        self.world.session(&url, with_key(&me(), &self.private, known_hosts))
+        self.world.list(&url, &with_key(&me(), &self.private, known_hosts))
     }
 
     fn trusting_the_authority(&self) -> String {
@@ -41,7 +45,7 @@ impl Scene {
 
     #[track_caller]
     fn refusal(&self, known_hosts: &str) -> String {
-        refusal(&self.session(known_hosts))
+        self.list(known_hosts).expect_err("it was let in")
     }
 }
 
@@ -50,8 +54,8 @@ const HOST: &[&str] = &["-h", "-n", "git.example.org,127.0.0.1"];
 #[test]
 fn a_certificate_of_a_trusted_authority_is_enough() {
     let scene = Scene::new(HOST);
-    scene.world.list(&scene.session(&scene.trusting_the_authority())).unwrap();
-    assert_eq!(scene.sshd.connections(), 1);
+    scene.list(&scene.trusting_the_authority()).unwrap();
+    assert_eq!(scene.sshd.connections(), engines().len());
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn a_certificate_that_does_not_hold_is_refused_and_the_reason_told() {
         assert!(said.ends_with(&format!("is not accepted: {reason}.")), "{arguments:?}: {said}");
         // The key in it is still a key like any other.
         let both = format!("{}\n{}", scene.trusting_the_authority(), scene.sshd.known("ed25519"));
-        scene.world.list(&scene.session(&both)).unwrap();
+        scene.list(&both).unwrap();
     }
 }
 

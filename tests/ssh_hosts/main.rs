@@ -1,15 +1,15 @@
-//! SSH and `git://` against real servers: OpenSSH's sshd, asyncssh, and git daemon.
+//! SSH, `git://` and `file://` against real servers: OpenSSH's sshd, asyncssh, git daemon, and git's own programs.
 
 #![cfg(test)]
 
-mod asyncssh;
 mod certificates;
+mod conformance;
+mod folders;
 mod git_daemon;
 mod host_keys;
 mod limits;
 mod logins;
 mod operator;
-mod sshd;
 mod transfers;
 mod world;
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::rig::installation::Installation;
 use crate::rig::redis::Redis;
 use crate::rig::repository::Repository;
+use crate::rig::sshd::Sshd;
+use crate::rig::sshd::me;
 use crate::rig::wait;
-use crate::sshd::Sshd;
-use crate::world::me;
 
 /// Each job has a name of its own.
 static JOBS: AtomicU64 = AtomicU64::new(1);
@@ -187,7 +187,7 @@ fn a_key_is_kept_sealed_and_not_replaced_by_accident() {
     assert_ne!(other["fingerprint_sha256"], made["fingerprint_sha256"]);
     let file = scene.installation.folder().join("key.pub");
     std::fs::write(&file, other["public_key"].as_str().unwrap()).unwrap();
-    let listed = crate::sshd::keygen(&["-l", "-f", file.to_str().unwrap()]);
+    let listed = crate::rig::sshd::keygen(&["-l", "-f", file.to_str().unwrap()]);
     let expected = format!("256 {} sidemirror-pull-1 (ED25519)", other["fingerprint_sha256"].as_str().unwrap());
     assert_eq!(listed, expected);
 

@@ -1,10 +1,10 @@
 //! A folder with our repositories, a door, and what both engines are asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use sidemirror::git::{Engine, GitError, Libgit2, Limits, Progress, Repositories, Sent, fetch, push};
+use sidemirror::git::{Engine, GitError, GitProgram, Libgit2, Limits, Progress, Repositories, Sent, fetch, push};
 use sidemirror::mirror::refs::{Advertisement, RefChange};
 use sidemirror::net::{
     Access, Allowance, Credentials, Deadline, Door, DoorSettings, RemoteUrl, Service, Session, SshAccess,
@@ -15,10 +15,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rig::repository::Repository;
 
-/// Whoever runs the test: sshd lets nobody else in.
-pub(crate) fn me() -> String {
-    let output = std::process::Command::new("/usr/bin/id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+/// Each of them goes the same ways, and is told the same.
+pub(crate) fn engines() -> [Box<dyn Engine>; 2] {
+    [Box::new(Libgit2), Box::new(program())]
+}
+
+/// The `git` program, started by the program under test.
+pub(crate) fn program() -> GitProgram {
+    let program = GitProgram::find(Path::new("/usr/bin/git")).unwrap().unwrap();
+    program.started_by(Path::new(env!("CARGO_BIN_EXE_sidemirror")))
 }
 
 pub(crate) struct World {
@@ -36,7 +41,7 @@ impl World {
     pub(crate) fn with(settings: DoorSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("ours")).unwrap();
-        let repositories = Repositories::new(&folder.path().join("ours")).unwrap();
+        let repositories = Repositories::new(&folder.path().join("ours")).unwrap().with_program(Some(program()));
         let runtime = Runtime::new().unwrap();
         let door = {
             let _inside = runtime.enter();
@@ -102,14 +107,30 @@ impl World {
         })
     }
 
-    /// Only the list of refs.
-    pub(crate) fn list(&self, session: &Session) -> Result<Advertisement, GitError> {
-        let ours = self.repositories.open_or_create("listed.git")?;
-        fetch(&Libgit2, &ours, session, &Limits::NONE, |upstream| Ok(upstream.advertisement().clone()))
+    /// Only the list of refs, or what is said where it cannot be had; the same by every engine.
+    #[track_caller]
+    pub(crate) fn list(&self, url: &str, access: &Access) -> Result<Advertisement, String> {
+        let [first, second] = engines().map(|engine| self.list_by(&*engine, &self.session(url, access.clone())));
+        assert_eq!(first, second, "{url}");
+        first
+    }
+
+    /// [`World::list`] by one engine.
+    pub(crate) fn list_by(&self, engine: &dyn Engine, session: &Session) -> Result<Advertisement, String> {
+        let ours = self.repositories.open_or_create("listed.git").unwrap();
+        let listed: Result<_, GitError> =
+            fetch(engine, &ours, session, &Limits::NONE, |upstream| Ok(upstream.advertisement().clone()));
+        listed.map_err(|error| error.to_string())
+    }
+
+    /// What is said, by every engine, where the list cannot be had.
+    #[track_caller]
+    pub(crate) fn refusal(&self, url: &str, access: &Access) -> String {
+        self.list(url, access).expect_err("it was let in")
     }
 }
 
-/// What is said when no conversation can be had.
+/// What is said when no conversation can be had, whatever engine would have it.
 #[track_caller]
 pub(crate) fn refusal(session: &Session) -> String {
     match session.open(Service::UploadPack) {

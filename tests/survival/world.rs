@@ -51,7 +51,11 @@ impl World {
         let installation = Installation::new(&redis.url())
             .set("concurrency", mirrors)
             // Nobody is to give up because a gate is closed for long.
-            .mirror("stall_timeout", "10m");
+            .mirror("stall_timeout", "10m")
+            // One request for the list of refs is one run, and a run is in this process alone.
+            .mirror("git", "{ engine: libgit2 }")
+            // All at one host, and all at once.
+            .mirror("hosts", "{ concurrency: unlimited }");
         let store = Store::open(&redis, &installation);
         let world = Self { redis, git, upstream, gate, installation, store, mirrors };
         world.numbers().for_each(|number| world.add_mirror(number));
@@ -158,8 +162,8 @@ pub(crate) fn run_keys(redis: &mut Connection) -> Vec<String> {
 
 /// How many runs have ended in this way in a worker.
 pub(crate) fn runs(worker: &Worker, outcome: &str) -> u64 {
-    let series = format!(r#"sidemirror_runs_total{{direction="pull",outcome="{outcome}"}}"#);
-    count(worker.metric(&series))
+    let of = |engine| format!(r#"sidemirror_runs_total{{direction="pull",engine="{engine}",outcome="{outcome}"}}"#);
+    ["libgit2", "none"].map(|engine| count(worker.metric(&of(engine)))).iter().sum()
 }
 
 /// A counter that may not have been counted up yet.

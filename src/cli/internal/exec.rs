@@ -46,7 +46,7 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<()> {
     set_no_new_privs(true).context("cannot give up new privileges")?;
     nice(args.nice.into()).context("cannot stand back")?;
     limit(Resource::Core, Some(0))?;
-    limit(Resource::Cpu, args.cpu)?;
+    limit_time(args.cpu)?;
     limit(Resource::Fsize, args.file_size)?;
     let _ = setrlimit(Resource::Stack, Rlimit { current: Some(STACK), maximum: Some(STACK) });
     // Last, since from now on it may be too little for us.
@@ -60,4 +60,12 @@ fn limit(resource: Resource, value: Option<u64>) -> anyhow::Result<()> {
         setrlimit(resource, Rlimit { current: value, maximum: value }).context("cannot be limited")?;
     }
     Ok(())
+}
+
+/// Whoever uses it up gets a signal of its own, by which it is known why he ended; one who goes on after that is killed.
+fn limit_time(seconds: Option<u64>) -> anyhow::Result<()> {
+    const LAST: u64 = 5;
+    let Some(seconds) = seconds else { return Ok(()) };
+    let limits = Rlimit { current: Some(seconds), maximum: Some(seconds.saturating_add(LAST)) };
+    setrlimit(Resource::Cpu, limits).context("cannot be limited")
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigError, ProgramPlace};
 use crate::git::{ChildLimits, Engine, Engines, GitProgram};
-use crate::mirror::engine::EngineName;
 use crate::mirror::reach::EngineChoice;
 
 /// The `git` program, if there is one that can be used. One that the configuration insists on has to be there.
@@ -46,13 +45,8 @@ pub(in crate::cli) fn engines(config: &Config, program: Option<&GitProgram>) -> 
              reftable and pushes as a whole need one (mirror.git.program)"
         );
     }
-    let wanted = match settings.engine {
-        EngineChoice::Auto => None,
-        EngineChoice::Libgit2 => Some(EngineName::Libgit2),
-        EngineChoice::Git => Some(EngineName::Git),
-    };
     let program = program.cloned().map(|program| Arc::new(program) as Arc<dyn Engine>);
-    Engines::new(program, settings.handover_objects).preferring(wanted).strictly(settings.strict)
+    Engines::new(program, settings.handover_objects).preferring(settings.engine.named()).strictly(settings.strict)
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

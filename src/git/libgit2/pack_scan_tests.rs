@@ -15,7 +15,7 @@ fn pack(arguments: &[&str], revisions: &str) -> Vec<u8> {
         child.wait_with_output().unwrap().stdout
     };
     git(&["init", "-q", "--bare", "-b", "main"], String::new());
-    let lines: String = (0..2000).map(|line| format!("{}\n", line * 7919)).collect();
+    let lines = (0..2000).map(|line| (line * 7919).to_string()).collect::<Vec<_>>().join("\n");
     let stream = (0..20).fold(String::new(), |stream, number| {
         let text = format!("{lines}{}", "more\n".repeat(number));
         format!(

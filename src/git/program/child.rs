@@ -80,6 +80,11 @@ impl Group {
         }
     }
 
+    /// The process that was started.
+    pub(super) const fn leader(&self) -> Pid {
+        self.id
+    }
+
     /// Gives it `input`, hands all that it writes to `watch`, and waits for its end.
     pub(super) fn see_through<W: Watch>(
         mut self,

@@ -33,6 +33,8 @@ impl<'a> Conversation<'a> {
         limits: &'a Limits,
         service: Service,
     ) -> Result<Self, GitError> {
+        // No child is started for a place that is forbidden.
+        session.check_place()?;
         let gate = Gate::open(session, service)?;
         Ok(Self { program, repository, session, limits, gate })
     }

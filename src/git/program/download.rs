@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::conversation::{Conversation, FAR};
 use super::settings::Settings;
-use super::{Company, listing};
+use super::{Company, listing, sizes};
 use crate::git::quarantine::Quarantine;
 use crate::git::{Excess, GitError, LimitKind, Progress, Transfer, Upstream};
 use crate::mirror::refs::{Advertisement, Refs};
@@ -25,7 +25,7 @@ impl<'a> Reading<'a> {
         let quarantine = Quarantine::open(conversation.repository)?;
         let errand = conversation.errand(&quarantine, &["ls-remote", "--symref", FAR], Settings::default())?;
         let errand = errand.longest_answer(conversation.session.allowance().listing);
-        let report = errand.run(&mut Attending::to(&conversation))?;
+        let report = errand.run(&mut Attending::listing(&conversation))?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
@@ -73,12 +73,13 @@ impl Upstream for Reading<'_> {
         let errand = conversation.errand(&quarantine, &arguments, settings)?;
         let errand = errand.input(wants.into_bytes()).largest_file(conversation.limits.growth.saturating_add(SLACK));
         let receiving = Receiving { quarantine: &quarantine, progress, line: Vec::new() };
-        let report = errand.run(&mut Attending { conversation, receiving: Some(receiving) })?;
+        let report = errand.run(&mut Attending { receiving: Some(receiving), ..Attending::to(conversation) })?;
         let size = quarantine.size().map_err(GitError::io("look at the received objects"))?;
         Excess::check(LimitKind::Growth, conversation.limits.growth, size)?;
         if !report.status.success() {
             return Err(conversation.explained(&report, &quarantine));
         }
+        sizes::check(conversation, &quarantine)?;
         quarantine.keep(conversation.repository)?;
         let bytes = conversation.session.traffic().received - before;
         Ok(Transfer { objects: progress.received(), bytes })
@@ -102,13 +103,20 @@ fn lend_refs(conversation: &Conversation<'_>, quarantine: &Quarantine) -> Result
 /// What we do while git works.
 pub(super) struct Attending<'a, 'b> {
     conversation: &'a Conversation<'b>,
+    /// Whether all that comes is the list of refs.
+    is_listing: bool,
     receiving: Option<Receiving<'a>>,
 }
 
 impl<'a, 'b> Attending<'a, 'b> {
     /// To a call that receives no objects.
     pub(super) fn to(conversation: &'a Conversation<'b>) -> Self {
-        Self { conversation, receiving: None }
+        Self { conversation, is_listing: false, receiving: None }
+    }
+
+    /// To a call that lists the far side, the first of its run.
+    pub(super) fn listing(conversation: &'a Conversation<'b>) -> Self {
+        Self { is_listing: true, ..Self::to(conversation) }
     }
 }
 
@@ -123,6 +131,10 @@ impl Company for Attending<'_, '_> {
     fn look(&mut self) -> Result<(), GitError> {
         let Conversation { session, limits, .. } = self.conversation;
         session.check()?;
+        if self.is_listing {
+            // Git tells nothing before it has all of it.
+            session.check_listing(session.traffic().received)?;
+        }
         if let Some(receiving) = &self.receiving {
             let size = receiving.quarantine.size().map_err(GitError::io("look at the received objects"))?;
             Excess::check(LimitKind::Growth, limits.growth, size)?;
@@ -131,9 +143,9 @@ impl Company for Attending<'_, '_> {
         session.failure().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
+    fn answered(&mut self, _: &[u8], so_far: u64) -> Result<(), GitError> {
         // Git says little but the list of refs.
-        Ok(self.conversation.session.check_listing(bytes)?)
+        Ok(self.conversation.session.check_listing(so_far)?)
     }
 
     fn said(&mut self, bytes: &[u8]) -> Result<(), GitError> {

@@ -11,6 +11,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::fd::OwnedFd;
 
 use super::child::{Group, Trouble, Watch};
+use super::processor::ProcessorTime;
 use super::{ChildLimits, GitProgram};
 use crate::git::{GitError, Limits};
 use crate::net::NetError;
@@ -37,6 +38,9 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("log.excludeDecoration", ""),
 ];
 
+/// Seconds by which the system would end a child later than we do.
+const LATER: u64 = 5;
+
 /// A call that is being put together.
 pub(in crate::git) struct Errand<'a> {
     program: &'a GitProgram,
@@ -46,6 +50,7 @@ pub(in crate::git) struct Errand<'a> {
     handed_over: Vec<FdMapping>,
     input: Vec<u8>,
     longest_answer: u64,
+    keeps_answer: bool,
     limits: ChildLimits,
 }
 
@@ -64,9 +69,9 @@ pub(in crate::git) trait Company {
     /// Whether it may go on; asked about twenty times a second.
     fn look(&mut self) -> Result<(), GitError>;
 
-    /// Called with the bytes of its standard output so far.
-    fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
-        let _ = bytes;
+    /// Called with each piece of its standard output, and how many bytes there were with it.
+    fn answered(&mut self, bytes: &[u8], so_far: u64) -> Result<(), GitError> {
+        let _ = (bytes, so_far);
         Ok(())
     }
 
@@ -101,6 +106,7 @@ impl<'a> Errand<'a> {
             handed_over: Vec::new(),
             input: Vec::new(),
             longest_answer: u64::MAX,
+            keeps_answer: true,
             limits: program.limits,
         }
     }
@@ -129,6 +135,12 @@ impl<'a> Errand<'a> {
         self
     }
 
+    /// What it writes to its standard output is for its company only.
+    pub(in crate::git) fn without_answer(mut self) -> Self {
+        self.keeps_answer = false;
+        self
+    }
+
     /// What one run may take, where that is less than every child may.
     pub(in crate::git) fn within(mut self, limits: &Limits) -> Self {
         let (memory, cpu) = (self.limits.memory.unwrap_or(u64::MAX), self.limits.cpu.unwrap_or(Duration::MAX));
@@ -153,7 +165,10 @@ impl<'a> Errand<'a> {
         // Ours of what was handed over is closed with it, so that its end is seen at the other side.
         drop(command);
         let group = started.and_then(Group::of).map_err(GitError::io("start git"))?;
-        let mut listener = Listener { company, answer: Vec::new(), words: Vec::new(), room: self.longest_answer };
+        let (keeps, room) = (self.keeps_answer, self.longest_answer);
+        let processor = self.limits.cpu.map(|limit| ProcessorTime::new(group.leader(), limit));
+        let mut listener =
+            Listener { company, processor, answer: Vec::new(), keeps, words: Vec::new(), answered: 0, room };
         let status = group.see_through(&self.input, &mut listener).map_err(|trouble| match trouble {
             Trouble::Ended(error) => error,
             Trouble::System(error) => GitError::io("run git")(error),
@@ -163,52 +178,64 @@ impl<'a> Errand<'a> {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program.ourselves);
-        command.args(["internal", "exec", "--parent"]).arg(std::process::id().to_string());
-        let ChildLimits { memory, file_size, cpu, nice } = self.limits;
-        let cpu = cpu.map(|time| time.as_secs().max(1));
-        for (flag, value) in [("--memory", memory), ("--file-size", file_size), ("--cpu", cpu)] {
-            if let Some(value) = value {
-                command.arg(format!("{flag}={value}"));
-            }
-        }
-        command.arg(format!("--nice={nice}")).arg("--").arg(&self.program.git).args(&self.arguments);
-        command.env_clear().envs(neutral(self.folder)).envs(self.environment.iter().cloned());
+        let mut command = bound(self.program, self.limits);
+        command.args(&self.arguments).env_clear();
+        command.envs(NEUTRAL.iter().copied()).env("GIT_DIR", self.folder).envs(overriding(OVERRIDES));
+        command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.current_dir("/");
         command
     }
 }
 
-/// The environment of every call, made from nothing.
-fn neutral(folder: &Path) -> Vec<(OsString, OsString)> {
-    let mut environment: Vec<(OsString, OsString)> = [
-        ("PATH", "/usr/bin:/bin"),
-        ("HOME", "/nonexistent"),
-        ("LC_ALL", "C"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_ATTR_NOSYSTEM", "1"),
-        ("GIT_NO_REPLACE_OBJECTS", "1"),
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_ALLOW_PROTOCOL", "none"),
-        ("GIT_OPTIONAL_LOCKS", "0"),
-    ]
-    .map(|(name, value)| (name.into(), value.into()))
-    .into();
-    environment.push(("GIT_DIR".into(), folder.into()));
-    environment.push(("GIT_CONFIG_COUNT".into(), OVERRIDES.len().to_string().into()));
-    for (number, (key, value)) in OVERRIDES.iter().enumerate() {
-        environment.push((format!("GIT_CONFIG_KEY_{number}").into(), key.into()));
-        environment.push((format!("GIT_CONFIG_VALUE_{number}").into(), value.into()));
+/// What every environment begins with; nothing of ours is in it.
+pub(super) const NEUTRAL: &[(&str, &str)] = &[
+    ("PATH", "/usr/bin:/bin"),
+    ("HOME", "/nonexistent"),
+    ("LC_ALL", "C"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_ALLOW_PROTOCOL", "none"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+];
+
+/// `program`, to be started by ourselves, bound to us and limited. Its arguments are missing.
+pub(super) fn bound(program: &GitProgram, limits: ChildLimits) -> Command {
+    let mut command = Command::new(&program.ourselves);
+    command.args(["internal", "exec", "--parent"]).arg(std::process::id().to_string());
+    let ChildLimits { memory, file_size, cpu, nice } = limits;
+    // We look at it ourselves, and know why it ended then; this is for what we do not see.
+    let cpu = cpu.map(|time| time.as_secs().saturating_add(LATER));
+    for (flag, value) in [("--memory", memory), ("--file-size", file_size), ("--cpu", cpu)] {
+        if let Some(value) = value {
+            command.arg(format!("{flag}={value}"));
+        }
+    }
+    command.arg(format!("--nice={nice}")).arg("--").arg(&program.git);
+    command
+}
+
+/// The variables that make `settings` hold over all that configuration files say.
+pub(super) fn overriding(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut environment = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
+    for (number, (key, value)) in settings.iter().enumerate() {
+        environment.push((format!("GIT_CONFIG_KEY_{number}"), (*key).to_owned()));
+        environment.push((format!("GIT_CONFIG_VALUE_{number}"), (*value).to_owned()));
     }
     environment
 }
 
 struct Listener<'a> {
     company: &'a mut dyn Company,
+    processor: Option<ProcessorTime>,
     answer: Vec<u8>,
+    keeps: bool,
     words: Vec<u8>,
+    /// Bytes of its answer so far.
+    answered: u64,
     room: u64,
 }
 
@@ -216,14 +243,19 @@ impl Watch for Listener<'_> {
     type Reason = GitError;
 
     fn look(&mut self) -> Result<(), GitError> {
+        self.processor.as_mut().map_or(Ok(()), ProcessorTime::check)?;
         self.company.look()
     }
 
     fn answered(&mut self, bytes: &[u8]) -> Result<(), GitError> {
-        self.company.answered((self.answer.len() + bytes.len()) as u64)?;
-        let left = self.room.checked_sub(bytes.len() as u64);
-        self.room = left.ok_or_else(|| GitError::Protocol("git answered more than is accepted".to_owned()))?;
-        self.answer.extend_from_slice(bytes);
+        self.answered += bytes.len() as u64;
+        self.company.answered(bytes, self.answered)?;
+        if self.answered > self.room {
+            return Err(GitError::Protocol("git answered more than is accepted".to_owned()));
+        }
+        if self.keeps {
+            self.answer.extend_from_slice(bytes);
+        }
         Ok(())
     }
 

@@ -13,10 +13,13 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod local;
 mod places;
+mod processor;
 mod report;
 mod send;
 mod settings;
+mod sizes;
 mod words;
 
 use std::path::{Path, PathBuf};

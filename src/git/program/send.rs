@@ -38,7 +38,7 @@ impl<'a> Writing<'a> {
         let (arguments, input) = conversation.listing_for_push();
         let errand = conversation.errand(&quarantine, arguments, Settings::default())?;
         let errand = errand.input(input.into()).longest_answer(conversation.session.allowance().listing);
-        let listed = errand.run(&mut Attending::to(&conversation))?;
+        let listed = errand.run(&mut Attending::listing(&conversation))?;
         if !listed.status.success() {
             return Err(conversation.explained(&listed, &quarantine));
         }

@@ -1,11 +1,14 @@
 //! What git says on its standard error, and what it means for the mirror's owner.
 
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+
+use rustix::process::Signal;
 
 use super::Conversation;
 use super::errand::Report;
-use crate::git::GitError;
 use crate::git::quarantine::Quarantine;
+use crate::git::{Excess, GitError, LimitKind, Limits};
 
 /// What git prints before a line of the far side's.
 const FROM_FAR: &str = "remote: ";
@@ -24,6 +27,13 @@ const ABOUT_OBJECTS: &[&str] = &[
     "inflate: data stream error",
 ];
 
+/// How git, its libraries and the system say that there is no more memory.
+const OUT_OF_MEMORY: &[&str] =
+    &["out of memory", "cannot allocate memory", "failed to map segment", "unable to create thread"];
+
+/// The signal for those who have used their processor time up.
+const OUT_OF_TIME: i32 = Signal::XCPU.as_raw();
+
 /// Words about what comes after others, and says less.
 const AFTERTHOUGHTS: &[&str] = &[
     "index-pack failed",
@@ -40,16 +50,30 @@ impl Conversation<'_> {
         if let Some(failure) = self.session.failure() {
             return GitError::Net(failure);
         }
+        if let Some(excess) = excess(report, self.limits) {
+            return GitError::Limit(excess);
+        }
         let words = self.tidy(&report.words, quarantine);
         let reason = reason(&words);
-        if report.words.contains("Out of memory") || report.words.contains("out of memory") {
-            return GitError::Protocol(format!("git ran out of the memory it may use ({reason})"));
-        }
         if ABOUT_OBJECTS.iter().any(|about| words.contains(about)) {
             return GitError::BadObjects(reason);
         }
         GitError::Protocol(if reason.is_empty() { format!("git ended with {}", report.status) } else { reason })
     }
+}
+
+/// The limit at which a child ended, if that is why it did. It was one of git's own children, mostly.
+fn excess(report: &Report, limits: &Limits) -> Option<Excess> {
+    let lines = report.words.split(['\n', '\r']).filter(|line| !line.starts_with(FROM_FAR.trim_end()));
+    let mut ours = lines.map(str::to_lowercase);
+    let own_end = report.status.signal() == Some(OUT_OF_TIME);
+    let passed = |kind, limit| Some(Excess { kind, limit, seen: limit });
+    if own_end || ours.clone().any(|line| line.ends_with(&format!("died of signal {OUT_OF_TIME}"))) {
+        let milliseconds = u64::try_from(limits.child_cpu.as_millis()).unwrap_or(u64::MAX);
+        return passed(LimitKind::ChildCpu, milliseconds);
+    }
+    let of_memory = |line: String| OUT_OF_MEMORY.iter().any(|words| line.contains(words));
+    if ours.any(of_memory) { passed(LimitKind::ChildMemory, limits.child_memory) } else { None }
 }
 
 /// The line that says most: the first complaint that is not only about another one.

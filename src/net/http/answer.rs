@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt as _;
 use reqwest::Response;
 
 use super::request::authority;
@@ -79,22 +80,28 @@ impl Drop for Answer {
     /// Gives the connection back if the rest of the answer is short and soon there. Nobody waits for it here: a run
     /// that ends early ends at once.
     fn drop(&mut self) {
-        let Some(mut response) = self.response.take() else { return };
+        let Some(response) = self.response.take() else { return };
         if self.session.failure().is_some() {
             return;
         }
-        let limit = self.session.door().stall_timeout;
-        self.session.door().runtime.spawn(async move {
-            let drain = async {
-                let mut read = 0;
-                while let Ok(Some(chunk)) = response.chunk().await {
-                    read += chunk.len();
-                    if read > REST_WORTH_READING {
-                        break;
-                    }
-                }
-            };
-            let _ = tokio::time::timeout(limit.min(Duration::from_secs(1)), drain).await;
-        });
+        let runtime = &self.session.door().runtime;
+        let _inside = runtime.enter();
+        let mut rest = Box::pin(drain(response));
+        // Mostly the end is here already, and the run's next request, which may follow at once, finds the connection.
+        if (&mut rest).now_or_never().is_none() {
+            let limit = self.session.door().stall_timeout.min(Duration::from_secs(1));
+            runtime.spawn(tokio::time::timeout(limit, rest));
+        }
+    }
+}
+
+/// Reads to the end, if that is not far.
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read > REST_WORTH_READING {
+            break;
+        }
     }
 }

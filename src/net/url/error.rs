@@ -5,8 +5,8 @@
 pub enum UrlError {
     /// Another scheme, `ext::` and the like, or none.
     #[error(
-        "The URL is invalid: only http://, https://, ssh:// and git:// addresses are accepted, and \
-         user@host:path for SSH."
+        "The URL is invalid: only http://, https://, ssh:// and git:// addresses are accepted, \
+         user@host:path for SSH, and file:// where the operator allows it."
     )]
     Scheme,
     /// No host, a bad port, a bad name.

@@ -23,6 +23,9 @@ use super::mask::MASK;
 /// The user that every forge's SSH server knows, and no secret.
 const FORGES_USER: &str = "git";
 
+/// The host of `file://` addresses.
+const THIS_MACHINE: &str = "localhost";
+
 /// The address of a repository at the other side: scheme, host, port and path. A login that was written into it is kept
 /// beside it and is never shown, but for the `git@` of SSH addresses.
 #[derive(Clone)]
@@ -57,6 +60,9 @@ impl RemoteUrl {
             // In the short form, it may be anywhere in the path.
             Some((scheme, rest)) if !scheme.contains([':', '@', '/', '[']) => {
                 let scheme = Scheme::named(scheme).ok_or(UrlError::Scheme)?;
+                if scheme == Scheme::File {
+                    return Self::of_folder(rest);
+                }
                 let (userinfo, place) = login::split(rest);
                 Self::assemble(scheme, userinfo, place)
             }
@@ -81,6 +87,24 @@ impl RemoteUrl {
             _ => (false, credentials),
         };
         Ok(Self { scheme, host, port: port.unwrap_or(scheme.default_port()), path, as_git, credentials })
+    }
+
+    /// `file:///path`, or with `localhost` before the path.
+    fn of_folder(rest: &str) -> Result<Self, UrlError> {
+        let malformed = |reason: &str| UrlError::Malformed(reason.to_owned());
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if host.contains('@') {
+            return Err(UrlError::Loginless(Scheme::File));
+        }
+        if !host.is_empty() && !host.eq_ignore_ascii_case(THIS_MACHINE) {
+            return Err(malformed("a file:// address names no host but localhost"));
+        }
+        if percent_decode_str(path).decode_utf8_lossy().split('/').any(|part| part == "..") {
+            return Err(malformed("the path of a file:// address must not climb (..)"));
+        }
+        let path = checked_path(Scheme::File, path)?;
+        let host = THIS_MACHINE.to_owned();
+        Ok(Self { scheme: Scheme::File, host, port: 0, path, as_git: false, credentials: None })
     }
 
     /// How the repository is reached.
@@ -116,16 +140,19 @@ impl RemoteUrl {
         self.port
     }
 
-    /// `host:port`, the port always named.
+    /// `host:port`, the port always named where there are ports.
     pub fn authority(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        match self.scheme {
+            Scheme::File => self.host.clone(),
+            _ => format!("{}:{}", self.host, self.port),
+        }
     }
 
     /// The path as git's services take it: percent-decoded, with its leading `/` unless it begins at a home (`~user/`).
     pub fn path(&self) -> String {
         let path = percent_decode_str(&self.path).decode_utf8_lossy();
         match path.strip_prefix('/') {
-            Some(home) if home.starts_with('~') && !self.scheme.is_http() => home.to_owned(),
+            Some(home) if home.starts_with('~') && matches!(self.scheme, Scheme::Ssh | Scheme::Git) => home.to_owned(),
             _ => path.into_owned(),
         }
     }
@@ -137,7 +164,8 @@ impl RemoteUrl {
 
     fn written(&self, login: &str) -> String {
         let port = if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) };
-        format!("{}://{login}{}{port}{}", self.scheme, self.host, self.path)
+        let host = if self.scheme == Scheme::File { "" } else { &self.host };
+        format!("{}://{login}{host}{port}{}", self.scheme, self.path)
     }
 }
 

@@ -13,10 +13,12 @@ pub enum Scheme {
     Ssh,
     /// Git's own daemon: neither login nor encryption.
     Git,
+    /// A folder of this machine.
+    File,
 }
 
 impl Scheme {
-    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Ssh, Self::Git];
+    const ALL: [Self; 5] = [Self::Http, Self::Https, Self::Ssh, Self::Git, Self::File];
 
     /// The scheme of this name, in any case.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -30,16 +32,18 @@ impl Scheme {
             Self::Https => "https",
             Self::Ssh => "ssh",
             Self::Git => "git",
+            Self::File => "file",
         }
     }
 
-    /// The port that need not be named.
+    /// The port that need not be named; 0 where there are none.
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
             Self::Ssh => 22,
             Self::Git => 9418,
+            Self::File => 0,
         }
     }
 

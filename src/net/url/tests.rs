@@ -84,6 +84,21 @@ fn the_short_form_is_an_ssh_address() {
 }
 
 #[test]
+fn a_folder_of_this_machine_is_its_path_alone() {
+    for (text, stored, path) in [
+        ("file:///srv/git/x.git", "file:///srv/git/x.git", "/srv/git/x.git"),
+        ("FILE://LocalHost/srv/x.git", "file:///srv/x.git", "/srv/x.git"),
+        ("file:///srv/a%20b/c@d.git", "file:///srv/a%20b/c%40d.git", "/srv/a b/c@d.git"),
+        ("file:///~bob/x.git", "file:///~bob/x.git", "/~bob/x.git"),
+        ("file:///srv/./x.git", "file:///srv/x.git", "/srv/x.git"),
+    ] {
+        let url = RemoteUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((url.to_string().as_str(), url.path().as_str()), (stored, path), "{text}");
+        assert_eq!((url.scheme(), url.authority().as_str()), (Scheme::File, "localhost"), "{text}");
+    }
+}
+
+#[test]
 fn what_the_short_form_cannot_say_is_refused() {
     for text in ["git@[::1]:22:x.git", "git@host:22/x.git", "git@host:22", "host:22:x", "a:b@host:x", "git@host:"] {
         assert_eq!(RemoteUrl::parse(text).err(), Some(UrlError::ShortForm), "{text}");
@@ -121,7 +136,10 @@ fn other_schemes_controls_and_queries_are_refused() {
         ("transport::address", UrlError::Scheme),
         ("http::https://host/x", UrlError::Scheme),
         ("https:host/x", UrlError::Scheme),
-        ("file:///etc", UrlError::Scheme),
+        ("file://alice@localhost/x.git", UrlError::Loginless(Scheme::File)),
+        ("file://alice:secret@/x.git", UrlError::Loginless(Scheme::File)),
+        ("file:///x.git?a=b", UrlError::QueryOrFragment),
+        ("file:///x%00.git", UrlError::ControlCharacter),
         ("file:/etc", UrlError::Scheme),
         ("/srv/x.git", UrlError::Scheme),
         ("../x.git", UrlError::Scheme),
@@ -165,6 +183,14 @@ fn other_schemes_controls_and_queries_are_refused() {
         "ssh://host\\x/y",
         "https://host/a\\b",
         "ssh://host/%ff.git",
+        "file://host/x.git",
+        "file://127.0.0.1/x.git",
+        "file://localhost:80/x.git",
+        "file:///srv/../etc/x.git",
+        "file:///srv/%2e%2E/etc",
+        "file:///srv/x%2F..%2f..%2Fetc",
+        "file:///srv/..",
+        "file:///srv/%ff.git",
     ] {
         assert!(matches!(RemoteUrl::parse(text), Err(UrlError::Malformed(_))), "{text}: {:?}", RemoteUrl::parse(text));
     }

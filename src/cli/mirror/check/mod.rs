@@ -1,10 +1,14 @@
 //! `mirror check`: the way of a run, step by step, without changing anything.
 
 mod advice;
+mod far_side;
+mod home;
 mod report;
+mod standing;
 mod way;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +20,19 @@ use super::super::door;
 use super::super::run::engines;
 use super::{Which, existing};
 use crate::jobs::{access, allowance, transfer_limits};
-use crate::mirror::reach::EngineChoice;
-use crate::net::RemoteUrl;
+use crate::mirror::limits::Limit;
+use crate::mirror::record::Mirror;
+use crate::net::{Allowance, Deadline, RemoteUrl, Scheme};
+
+/// Nobody waits for longer to be told where it ends.
+const LONGEST: Duration = Duration::from_mins(2);
+
+const AFTER_HELP: &str = "\
+Nothing is changed: no ref on either side, no state of the mirror, no file. It ends within two minutes, whatever the
+other side does. Exit codes: 0 no step failed, 1 one did, 2 the command line could not be parsed.";
 
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     which: Which,
@@ -31,33 +44,53 @@ pub(super) struct CheckArgs {
 /// Exits with 1 if a step failed.
 pub(super) async fn check(administration: &Administration, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let mirror = existing(administration, &args.which).await?;
-    let secrets = administration.store.secrets(&mirror).await?;
-    let config = &administration.config;
-    let limits = mirror.settings.limits.or(&config.mirror.limits);
-    let url = RemoteUrl::parse(&mirror.settings.url)?;
-    let access = access(&mirror.settings, secrets);
-    let session = door::open(config)?.session(url, access, allowance(&limits), CancellationToken::new());
-    let program = engines::program(config)?;
-    let engine = match mirror.settings.engine {
-        EngineChoice::Auto => None,
-        EngineChoice::Libgit2 => Some(crate::mirror::engine::EngineName::Libgit2),
-        EngineChoice::Git => Some(crate::mirror::engine::EngineName::Git),
-    };
-    let engine = engines::engines(config, program.as_ref()).for_run(engine);
-    let way = Way {
-        session,
-        engine,
-        limits: transfer_limits(&limits),
-        direction: args.which.key().direction,
-        root: config.mirror.repositories.clone(),
-        repository: mirror.settings.repository.clone(),
-    };
-    let report = tokio::task::spawn_blocking(move || {
-        let mut report = Report::default();
-        way.walk(&mut report);
-        report
-    });
-    let report = report.await?;
-    report.print(&args.which.key(), args.json)?;
+    let mut report = Report::new(mirror.key());
+    standing::of_mirror(administration, &mirror, &mut report).await?;
+    if let Some(way) = way(administration, &mirror, &mut report).await? {
+        if way.session.url().scheme() != Scheme::File {
+            standing::of_host(administration, way.session.url(), &mut report).await?;
+        }
+        report = tokio::task::spawn_blocking(move || {
+            way.walk(&mut report);
+            report
+        })
+        .await?;
+    }
+    report.print(args.json)?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All that the way takes, if what is stored with the mirror can be used.
+async fn way(administration: &Administration, mirror: &Mirror, report: &mut Report) -> anyhow::Result<Option<Way>> {
+    let (config, settings) = (&administration.config, &mirror.settings);
+    let program = engines::program(config)?;
+    let home = home::look(config, settings, program.clone(), report);
+    let secrets = standing::of_secrets(administration, mirror, report).await?;
+    let url = RemoteUrl::parse(&settings.url);
+    if let Err(error) = &url {
+        let next = format!("`sidemirror mirror update {} {} --url …` corrects it", settings.direction(), mirror.id);
+        report.failed("url", error.to_string(), Some(next));
+    }
+    let (Some(secrets), Ok(url)) = (secrets, url) else { return Ok(None) };
+    let limits = settings.limits.or(&config.mirror.limits);
+    let most = limits.time(Limit::Run).min(LONGEST);
+    let allowance = Allowance { deadline: Deadline::after(most), ..allowance(&limits) };
+    let door = door::open(config)?;
+    let cancel = cancelled_by_hand();
+    let session = door.session(url, access(settings, secrets), allowance, cancel.clone());
+    let engine = engines::engines(config, program.as_ref()).for_run(settings.engine.named());
+    let limits = transfer_limits(&limits);
+    Ok(Some(Way { door, cancel, session, engine, program, limits, direction: settings.direction(), home }))
+}
+
+/// Fires with Ctrl-C, so that what lies in temporary folders is removed then, too.
+fn cancelled_by_hand() -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let by_hand = cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            by_hand.cancel();
+        }
+    });
+    cancel
 }

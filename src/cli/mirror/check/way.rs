@@ -1,123 +1,99 @@
-//! The steps, in the order in which a run takes them.
+//! The steps over the network, in the order in which a run takes them.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
 
+use tokio_util::sync::CancellationToken;
+
+use super::home::Home;
 use super::report::Report;
-use crate::git::{self, GitError, Limits, Repositories, RunEngine};
+use crate::git::{GitProgram, Limits, RunEngine};
 use crate::mirror::key::Direction;
-use crate::mirror::refs::{Advertisement, RefName};
-use crate::net::{Scheme, Session};
+use crate::net::{Door, Scheme, Session, TlsSeen};
 
 /// All that the way of one mirror takes.
 pub(super) struct Way {
+    pub(super) door: Door,
+    pub(super) cancel: CancellationToken,
     pub(super) session: Session,
     pub(super) engine: RunEngine,
+    pub(super) program: Option<GitProgram>,
     pub(super) limits: Limits,
     pub(super) direction: Direction,
-    pub(super) root: PathBuf,
-    pub(super) repository: String,
+    pub(super) home: Home,
 }
 
 impl Way {
+    /// Until a step fails. To be called off the runtime.
     pub(super) fn walk(&self, report: &mut Report) {
-        self.at_home(report);
-        self.there(report);
-        self.secrecy(report);
-        self.git(report);
-    }
-
-    /// Our own repository, as it is.
-    fn at_home(&self, report: &mut Report) {
-        report.take("repository", String::clone, || match Repositories::new(&self.root)?.open(&self.repository) {
-            Ok(repository) => {
-                let refs = repository.read_refs(&[RefName::HEADS, RefName::TAGS])?;
-                Ok(format!("{} has {} branches and tags", self.repository, refs.len()))
+        let reached = match self.session.proxy() {
+            Ok(Some(proxy)) => {
+                let authority = self.session.url().authority();
+                report.ok("proxy", format!("{proxy} is asked for {authority}; what lies behind it shows in the list"));
+                Some(())
             }
-            Err(GitError::NotARepository { .. }) if self.direction == Direction::Pull => {
-                Ok(format!("{} is not there yet; the first run makes it", self.repository))
-            }
-            Err(error) => Err(error),
-        });
-    }
-
-    /// Up to a connection.
-    fn there(&self, report: &mut Report) {
-        let proxy = match self.session.proxy() {
-            Ok(proxy) => proxy,
-            Err(error) => {
-                report.take("proxy", |()| String::new(), || Err(error.into()));
-                return;
-            }
+            Ok(None) => self.there(report),
+            Err(error) => report.take("proxy", |()| String::new(), || Err(error.into())),
         };
-        if let Some(proxy) = proxy {
-            report.skip("address", &format!("the proxy {proxy} is asked for {}", self.session.url().authority()));
-            report.skip("connection", "through the proxy");
+        if reached.and_then(|()| self.identities(report)).is_some() {
+            self.far_side(report);
             return;
         }
-        let found = |addresses: &Vec<_>| {
-            let addresses: Vec<String> =
-                addresses.iter().map(|address: &std::net::SocketAddr| address.ip().to_string()).collect();
-            format!("{} is {}; that may be reached", self.session.url().host(), addresses.join(", "))
+        report.skip("list", "a step before it failed");
+        if self.direction == Direction::Push {
+            report.skip("push", "a step before it failed");
+        }
+    }
+
+    /// Up to a connection, and TLS on it.
+    fn there(&self, report: &mut Report) -> Option<()> {
+        let session = &self.session;
+        if session.url().scheme() == Scheme::File {
+            report.skip("address", "a folder of this machine");
+            report.skip("connection", "a folder of this machine");
+            return Some(());
+        }
+        let found = |addresses: &Vec<SocketAddr>| {
+            let addresses: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+            let (host, addresses) = (session.url().host().trim_matches(['[', ']']), addresses.join(", "));
+            let is = if host == addresses { String::new() } else { format!(" is {addresses}, which") };
+            format!("{host}{is} may be reached")
         };
-        report.take("address", found, || Ok(self.session.addresses()?));
-        report.take("connection", |peer| format!("{peer} takes it"), || Ok(self.session.knock()?));
+        report.take("address", found, || Ok(session.addresses()?))?;
+        report.take("connection", |peer| format!("{peer} takes it"), || Ok(session.knock()?))?;
+        if session.url().scheme() == Scheme::Https {
+            let told = |seen: &TlsSeen| {
+                format!("{}; the certificate is trusted, its SHA-256 is {}", seen.version, seen.fingerprint)
+            };
+            report.take("tls", told, || Ok(session.shake_hands()?))?;
+        }
+        Some(())
     }
 
     /// Who is at the other end, and who we are.
-    fn secrecy(&self, report: &mut Report) {
+    fn identities(&self, report: &mut Report) -> Option<()> {
         let session = &self.session;
         match session.url().scheme() {
-            Scheme::Https if matches!(session.proxy(), Ok(Some(_))) => report.skip("TLS", "through the proxy"),
-            Scheme::Https => {
-                let told = |seen: &crate::net::TlsSeen| {
-                    format!("{}; the certificate is trusted, its SHA-256 is {}", seen.version, seen.fingerprint)
-                };
-                report.take("TLS", told, || Ok(session.shake_hands()?));
-            }
             Scheme::Ssh => {
-                let told = |key: &String| format!("the server proves {key}, which is trusted");
-                report.take("host key", told, || Ok(session.prove_host_key()?));
-                report.take("login", |user| format!("as {user}"), || Ok(session.log_in()?));
+                report.take(
+                    "host_key",
+                    |key| format!("the server proves {key}, which is trusted"),
+                    || Ok(session.prove_host_key()?),
+                )?;
+                report.take("login", |user| format!("as {user}"), || Ok(session.log_in()?))?;
             }
-            _ => {}
+            Scheme::Http | Scheme::Https => report.skip("login", &self.shown()),
+            Scheme::Git | Scheme::File => report.skip("login", "there is none over this scheme"),
         }
+        Some(())
     }
 
-    /// What the far side lists, and whether it would take a push. Nothing is kept and nothing is sent: our side is a
-    /// repository of its own that is thrown away.
-    fn git(&self, report: &mut Report) {
-        let aside = tempfile::tempdir().map_err(|source| GitError::Io { action: "make a temporary folder", source });
-        let listed = report.take("list", told, || {
-            let repository =
-                Repositories::new(aside.as_ref().map_err(no_folder)?.path())?.open_or_create("check.git")?;
-            git::fetch(&self.engine, &repository, &self.session, &self.limits, |upstream| {
-                Ok::<_, GitError>(upstream.advertisement().clone())
-            })
-        });
-        if self.direction == Direction::Push {
-            let may = "the server offers to take a push; its hooks and rules have their say when one comes";
-            report.take(
-                "push",
-                |()| may.to_owned(),
-                || {
-                    let repository =
-                        Repositories::new(aside.as_ref().map_err(no_folder)?.path())?.open_or_create("check.git")?;
-                    git::push(&self.engine, &repository, &self.session, &self.limits, |_| Ok::<_, GitError>(()))
-                },
-            );
+    /// What a server over HTTP is shown when it asks.
+    fn shown(&self) -> String {
+        let access = self.session.access();
+        match &access.credentials {
+            _ if access.http.bearer.is_some() => "with a bearer token; the list shows whether it is taken".to_owned(),
+            Some(credentials) => format!("as {}; the list shows whether the server takes it", credentials.user()),
+            None => "without user and password; the list shows whether they are needed".to_owned(),
         }
-        drop(listed);
     }
-}
-
-fn no_folder(error: &GitError) -> GitError {
-    GitError::Corrupt(error.to_string())
-}
-
-fn told(far: &Advertisement) -> String {
-    let branches = far.refs.keys().filter(|name| name.as_branch().is_some()).count();
-    let tags = far.refs.keys().filter(|name| name.as_tag().is_some()).count();
-    let head = far.head.as_ref().and_then(RefName::as_branch);
-    let head = head.map_or_else(|| "no default branch".to_owned(), |head| format!("default branch {head}"));
-    format!("{branches} branches and {tags} tags, {head}")
 }

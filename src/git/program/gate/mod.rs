@@ -22,7 +22,7 @@ impl Gate {
     /// Opens it to `service` of the session's far side.
     pub(super) fn open(session: &Session, service: Service) -> Result<Self, GitError> {
         match session.url().scheme() {
-            Scheme::Ssh | Scheme::Git => Ok(Self::Line(line::LineGate::open(session, service))),
+            Scheme::Ssh | Scheme::Git | Scheme::File => Ok(Self::Line(line::LineGate::open(session, service))),
             Scheme::Http | Scheme::Https => {
                 http::HttpGate::open(session, service).map(Self::Http).map_err(GitError::io("open the gate for git"))
             }
@@ -33,7 +33,7 @@ impl Gate {
     pub(super) fn url(&self) -> String {
         match self {
             Self::Http(gate) => gate.url(),
-            // Also where it is git's own protocol: a child opens no connection itself.
+            // Also where it is git's own protocol or a folder: a child opens no connection and no folder itself.
             Self::Line(_) => "ssh://far/repository".to_owned(),
         }
     }

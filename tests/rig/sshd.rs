@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
 
-use crate::rig::port;
-use crate::rig::process::Process;
+use super::port;
+use super::process::Process;
 
 /// A server on a free port.
-pub(crate) struct Sshd {
-    pub(crate) port: u16,
+pub struct Sshd {
+    /// On 127.0.0.1.
+    pub port: u16,
     process: Process,
     folder: PathBuf,
 }
 
 impl Sshd {
     /// Starts one with host keys of these kinds, and further lines of configuration.
-    pub(crate) fn start(folder: &Path, kinds: &[&str], lines: &[&str]) -> Self {
+    pub fn start(folder: &Path, kinds: &[&str], lines: &[&str]) -> Self {
         let port = port::free();
         let folder = folder.join(format!("sshd-{port}"));
         fs::create_dir(&folder).unwrap();
@@ -42,7 +43,7 @@ impl Sshd {
     }
 
     /// Ends it, and starts it anew with another host key of this kind.
-    pub(crate) fn with_new_host_key(mut self, kind: &str) -> Self {
+    pub fn with_new_host_key(mut self, kind: &str) -> Self {
         self.process.kill_group();
         let key = self.file(&format!("host_{kind}"));
         fs::remove_file(&key).unwrap();
@@ -52,50 +53,50 @@ impl Sshd {
     }
 
     /// The same server, which has read its files anew.
-    pub(crate) fn restarted(mut self) -> Self {
+    pub fn restarted(mut self) -> Self {
         self.process.kill_group();
         self.process = run(&self.folder, self.port);
         self
     }
 
     /// A file of the server's.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Lets in whoever has this key.
-    pub(crate) fn authorise(&self, public_line: &str) {
+    pub fn authorise(&self, public_line: &str) {
         fs::write(self.file("authorized_keys"), format!("{public_line}\n")).unwrap();
     }
 
     /// A line of `known_hosts` for one of its keys.
-    pub(crate) fn known(&self, kind: &str) -> String {
+    pub fn known(&self, kind: &str) -> String {
         format!("[127.0.0.1]:{} {}", self.port, self.public(kind))
     }
 
     /// Type and base64 of one of its public keys.
-    pub(crate) fn public(&self, kind: &str) -> String {
+    pub fn public(&self, kind: &str) -> String {
         public_key(&self.file(&format!("host_{kind}.pub")))
     }
 
     /// What `ssh-keygen -l` says about one of its keys, such as `256 SHA256:… no comment (ED25519)`.
-    pub(crate) fn listed(&self, kind: &str, hash: &str) -> String {
+    pub fn listed(&self, kind: &str, hash: &str) -> String {
         let file = self.file(&format!("host_{kind}.pub"));
         keygen(&["-l", "-E", hash, "-f", file.to_str().unwrap()])
     }
 
     /// `SHA256:…` of one of its keys.
-    pub(crate) fn fingerprint(&self, kind: &str) -> String {
+    pub fn fingerprint(&self, kind: &str) -> String {
         self.listed(kind, "sha256").split(' ').nth(1).unwrap().to_owned()
     }
 
     /// How many connections there were.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.process.log().matches("Connection from 127.0.0.1").count()
     }
 
     /// All that it has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         self.process.log()
     }
 }
@@ -117,22 +118,28 @@ fn run(folder: &Path, port: u16) -> Process {
 }
 
 /// Runs ssh-keygen and returns what it printed.
-pub(crate) fn keygen(arguments: &[&str]) -> String {
+pub fn keygen(arguments: &[&str]) -> String {
     let output = Command::new("/usr/bin/ssh-keygen").args(arguments).output().unwrap();
     assert!(output.status.success(), "ssh-keygen {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// Type and base64 of the public key in a file.
-pub(crate) fn public_key(file: &Path) -> String {
+pub fn public_key(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     text.split(' ').take(2).collect::<Vec<_>>().join(" ").trim_end().to_owned()
 }
 
 /// A key of ours: what `ssh-keygen` makes with these arguments, as text, and its public line.
-pub(crate) fn our_key(folder: &Path, arguments: &[&str]) -> (String, String) {
+pub fn our_key(folder: &Path, arguments: &[&str]) -> (String, String) {
     let file = folder.join(format!("key-{}", port::free()));
     keygen(&[&["-q", "-C", "", "-f", file.to_str().unwrap()], arguments].concat());
     let public = public_key(&file.with_extension("pub"));
     (fs::read_to_string(file).unwrap(), public)
+}
+
+/// Whoever runs the test: sshd lets nobody else in.
+pub fn me() -> String {
+    let output = Command::new("/usr/bin/id").arg("-un").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

@@ -6,31 +6,35 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::rig::port;
-use crate::rig::process::Process;
+use super::port;
+use super::process::Process;
 
-pub(crate) const USER: &str = "pr0xy";
-pub(crate) const PASSWORD: &str = "t0pSecret";
+/// The user of a guarded one.
+pub const USER: &str = "pr0xy";
+/// The user's password.
+pub const PASSWORD: &str = "t0pSecret";
 
 /// A running tinyproxy.
-pub(crate) struct Tinyproxy {
-    pub(crate) port: u16,
+pub struct Tinyproxy {
+    /// On 127.0.0.1.
+    pub port: u16,
     _folder: TempDir,
     process: Process,
 }
 
 impl Tinyproxy {
     /// One that anybody may use.
-    pub(crate) fn open() -> Self {
+    pub fn open() -> Self {
         Self::with("")
     }
 
     /// One that asks for a login.
-    pub(crate) fn guarded() -> Self {
+    pub fn guarded() -> Self {
         Self::with(&format!("BasicAuth {USER} {PASSWORD}\n"))
     }
 
-    pub(crate) fn with(lines: &str) -> Self {
+    /// One with these lines in its configuration.
+    pub fn with(lines: &str) -> Self {
         let (port, folder) = (port::free(), tempfile::tempdir().unwrap());
         let config = folder.path().join("tinyproxy.conf");
         let fixed =
@@ -43,12 +47,13 @@ impl Tinyproxy {
         Self { port, _folder: folder, process }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address.
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What it was asked for so far: lines such as `CONNECT localhost:443 HTTP/1.1`.
-    pub(crate) fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let log = self.process.log();
         let asked = log.lines().filter_map(|line| line.split_once("Request (file descriptor ")?.1.split_once("): "));
         asked.map(|(_, request)| request.to_owned()).collect()

@@ -10,18 +10,21 @@ use std::time::Duration;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::rig::certificates::Ca;
-use crate::rig::port;
-use crate::rig::process::Process;
-use crate::rig::repository::Repository;
-use crate::rig::wait;
+use super::certificates::Ca;
+use super::port;
+use super::process::Process;
+use super::repository::Repository;
+use super::wait;
 
-pub(crate) const USER: &str = "mirror";
-pub(crate) const PASSWORD: &str = "s3cr3t/+=@%23";
+/// The only user.
+pub const USER: &str = "mirror";
+/// The user's password.
+pub const PASSWORD: &str = "s3cr3t/+=@%23";
 
 /// A running host.
-pub(crate) struct Host {
-    pub(crate) port: u16,
+pub struct Host {
+    /// On 127.0.0.1.
+    pub port: u16,
     folder: TempDir,
     scheme: &'static str,
     _nginx: Process,
@@ -30,41 +33,42 @@ pub(crate) struct Host {
 
 /// What is particular about a host, in nginx's language.
 #[derive(Default)]
-pub(crate) struct Particulars<'a> {
+pub struct Particulars<'a> {
     /// The CA, the name of the certificate that it has signed, and further words for `listen`.
-    pub(crate) tls: Option<(&'a Ca, &'a str, &'a str)>,
+    pub tls: Option<(&'a Ca, &'a str, &'a str)>,
     /// Lines for the server.
-    pub(crate) server: &'a str,
+    pub server: &'a str,
     /// What stands between a request and git; a password, if nothing is said.
-    pub(crate) gate: Option<&'a str>,
+    pub gate: Option<&'a str>,
 }
 
 /// One line of the log.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) uri: String,
-    pub(crate) status: u16,
-    pub(crate) connection: u64,
-    pub(crate) protocol: String,
-    pub(crate) authorization: String,
-    pub(crate) token: String,
+pub struct Request {
+    pub method: String,
+    pub uri: String,
+    pub status: u16,
+    pub connection: u64,
+    pub protocol: String,
+    pub authorization: String,
+    pub token: String,
     /// The client certificate's name.
-    pub(crate) client: String,
+    pub client: String,
     /// Of the answer.
-    pub(crate) encoding: String,
+    pub encoding: String,
     /// Who stands between us and the host.
-    pub(crate) via: String,
-    pub(crate) length: u64,
+    pub via: String,
+    pub length: u64,
 }
 
 impl Host {
     /// Serves with a password and without TLS.
-    pub(crate) fn plain() -> Self {
+    pub fn plain() -> Self {
         Self::with(&Particulars::default())
     }
 
-    pub(crate) fn with(particulars: &Particulars<'_>) -> Self {
+    /// Serves as it is told.
+    pub fn with(particulars: &Particulars<'_>) -> Self {
         let (port, folder) = (port::free(), tempfile::tempdir().unwrap());
         let root = folder.path();
         fs::create_dir(root.join("repositories")).unwrap();
@@ -86,32 +90,34 @@ impl Host {
     }
 
     /// The address of something here, by this name of the machine.
-    pub(crate) fn url_by(&self, name: &str, path: &str) -> String {
+    pub fn url_by(&self, name: &str, path: &str) -> String {
         format!("{}://{name}:{}/{path}", self.scheme, self.port)
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The same by its address.
+    pub fn url(&self, path: &str) -> String {
         self.url_by("127.0.0.1", path)
     }
 
     /// A new repository with one commit.
-    pub(crate) fn repository(&self, path: &str) -> Repository {
+    pub fn repository(&self, path: &str) -> Repository {
         let repository = self.empty(path);
         repository.commit("main", "one");
         repository
     }
 
-    pub(crate) fn empty(&self, path: &str) -> Repository {
+    /// A new repository without anything.
+    pub fn empty(&self, path: &str) -> Repository {
         Repository::create(&self.folder.path().join("repositories").join(path))
     }
 
     /// A file in the host's folder; `FOLDER` in its configuration.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The requests so far, at least so many. A request is logged a moment after its client has read the answer.
-    pub(crate) fn requests(&self, at_least: usize) -> Vec<Request> {
+    pub fn requests(&self, at_least: usize) -> Vec<Request> {
         wait::for_some("the host to log its requests", Duration::from_secs(10), || {
             let log = fs::read_to_string(self.file("access.log")).unwrap_or_default();
             let requests: Vec<Request> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
