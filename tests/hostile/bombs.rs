@@ -29,8 +29,8 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         pull("a_blob_of_four_gigabytes_of_nothing", zeros(4 << 30), ANY_LIMIT).endless(),
         pull("a_delta_that_becomes_four_gigabytes", delta_of(256), ANY_LIMIT).endless(),
-        pull("many_deltas_that_become_gigabytes_together", deltas_of_a_base(200), ANY_LIMIT),
-        pull("deltas_upon_deltas_without_end", chain(50_000), ANY_LIMIT),
+        pull("many_deltas_that_become_gigabytes_together", deltas_of_a_base(200), ANY_LIMIT).endless(),
+        pull("deltas_upon_deltas_without_end", chain(50_000), ANY_LIMIT).endless(),
         pull("a_hundred_thousand_tiny_objects", tiny_objects(100_000), ".+").has(&[
             "refs/heads/main",
             "refs/heads/theirs",
@@ -103,7 +103,7 @@ fn one_line() -> Behaviour {
         visit.send(head(LIST))?;
         visit.send(preface("git-upload-pack"))?;
         visit.send(format!("fff0{} refs/heads/", Id::NOBODY))?;
-        visit.flood(&[b'x'; 64 * 1024])
+        visit.flood(&vec![b'x'; 64 * 1024])
     })
 }
 

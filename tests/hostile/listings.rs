@@ -88,12 +88,12 @@ fn names() -> Vec<Case> {
         b"refs/notes/commits".to_vec(),
     ];
     vec![
-        pull("absurd_names_are_left_out", history_with(absurd), "").has(&[
+        pull("absurd_names_are_left_out", history_with(&absurd), "").has(&[
             "refs/heads/good",
             "refs/heads/main",
             "refs/heads/topic",
         ]),
-        pull("a_name_like_an_option_is_a_name", history_with(vec![b"refs/heads/-x".to_vec()]), "").has(&[
+        pull("a_name_like_an_option_is_a_name", history_with(&[b"refs/heads/-x".to_vec()]), "").has(&[
             "refs/heads/-x",
             "refs/heads/good",
             "refs/heads/main",
@@ -101,27 +101,27 @@ fn names() -> Vec<Case> {
         ]),
         pull(
             "a_name_of_ten_thousand_letters",
-            history_with(vec![[b"refs/heads/".to_vec(), vec![b'x'; 10_000]].concat()]),
+            history_with(&[[b"refs/heads/".to_vec(), vec![b'x'; 10_000]].concat()]),
             r"Failed to create ref 'refs/remotes/upstream/x+…': .+\.\n\nFailed to create branch 'x+…': .+\.",
         )
         .in_part(),
-        pull("a_name_twice", history_with(vec![b"refs/heads/good".to_vec(); 3]), "").has(&[
+        pull("a_name_twice", history_with(&vec![b"refs/heads/good".to_vec(); 3]), "").has(&[
             "refs/heads/good",
             "refs/heads/main",
             "refs/heads/topic",
         ]),
         pull(
             "a_name_within_a_name",
-            history_with(vec![b"refs/heads/good/better".to_vec()]),
+            history_with(&[b"refs/heads/good/better".to_vec()]),
             r".*Failed to create branch 'good.*': Branch name conflicts with existing branch hierarchy\.",
         )
         .in_part(),
     ]
 }
 
-/// A list of these bytes, whichever service is asked for.
+/// A list of these bytes, whichever service is asked for, and nothing more.
 pub(crate) fn raw(list: Vec<u8>) -> Behaviour {
-    git_server(list, |visit, _| visit.hold())
+    git_server(list, |_, _| Ok(()))
 }
 
 fn after_preface(bytes: &[u8]) -> Vec<u8> {
@@ -134,7 +134,7 @@ fn lines(payloads: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A far side with one honest branch `good` and these further names, all of the same honest commit.
-fn history_with(names: Vec<Vec<u8>>) -> Behaviour {
+fn history_with(names: &[Vec<u8>]) -> Behaviour {
     let mut pack = Pack::new();
     let blob = pack.object(Kind::Blob, b"hello\n");
     let tree = pack.tree(&[("100644", b"hello.txt", blob)]);

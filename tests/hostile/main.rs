@@ -40,8 +40,10 @@ use memory::Peak;
 use rig::certificates::Ca;
 use world::World;
 
+type Cases = fn() -> Vec<Case>;
+
 /// Cases that need no worker of their own.
-const CROWD: [(&str, fn() -> Vec<Case>); 8] = [
+const CROWD: [(&str, Cases); 8] = [
     ("silence", silence::cases),
     ("statuses", statuses::cases),
     ("listings", listings::cases),

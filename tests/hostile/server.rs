@@ -73,7 +73,7 @@ impl Visit {
     /// Says nothing until the client has gone, or nobody is interested any more.
     pub(crate) fn hold(&mut self) -> io::Result<()> {
         let mut unheard = [0; 16 * 1024];
-        while self.stream.read(&mut unheard)? > 0 {}
+        while hear(&mut self.stream, &mut unheard)? > 0 {}
         // A client that has said all that it will say may still be waiting.
         self.wait_for(PollFlags::HUP)
     }
@@ -103,7 +103,7 @@ impl Visit {
             self.send([*byte])?;
             // A goodbye is noticed at once; whatever else is said goes unheard.
             loop {
-                match self.socket.read(&mut [0; 4096]) {
+                match hear(&mut self.socket, &mut [0; 4096]) {
                     Ok(0) => return Ok(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -112,6 +112,16 @@ impl Visit {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads on when the whole machine was stopped for a moment, which breaks off reads that have a limit.
+fn hear(stream: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            heard => return heard,
+        }
     }
 }
 
@@ -143,7 +153,7 @@ impl Server {
                             behaviour(&mut visit)?;
                             // What was sent last would be lost if the connection went before it was read.
                             visit.socket.shutdown(Shutdown::Write)?;
-                            while visit.stream.read(&mut [0; 4096])? > 0 {}
+                            while hear(&mut visit.stream, &mut [0; 4096])? > 0 {}
                             Ok(())
                         });
                         socket.shutdown(Shutdown::Both)

@@ -5,7 +5,7 @@ use crate::http::head;
 use crate::packs::Id;
 use crate::packs::header;
 use crate::pushes::receiver;
-use crate::server::behaviour;
+use crate::server::{Visit, behaviour};
 use crate::wire::{FETCH, band, listing, negotiate, preface, upstream};
 
 const SILENT: &str = r"The server AT accepted the connection but sent nothing for 2s\.";
@@ -18,8 +18,8 @@ const LIST: &str = "application/x-git-upload-pack-advertisement";
 pub(crate) fn cases() -> Vec<Case> {
     let pushed = |case: Case| Case { direction: Direction::Push, ..case };
     vec![
-        pull("silence_after_accept", behaviour(|visit| visit.hold()), SILENT).stalling(),
-        pushed(pull("silence_after_accept_of_a_push", behaviour(|visit| visit.hold()), SILENT)).stalling(),
+        pull("silence_after_accept", behaviour(Visit::hold), SILENT).stalling(),
+        pushed(pull("silence_after_accept_of_a_push", behaviour(Visit::hold), SILENT)).stalling(),
         pull(
             "silence_in_the_head",
             behaviour(|visit| {
@@ -51,7 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
             SILENT,
         )
         .stalling(),
-        push("silence_after_the_pack_of_a_push", receiver(|visit| visit.hold()), SILENT).stalling(),
+        push("silence_after_the_pack_of_a_push", receiver(Visit::hold), SILENT).stalling(),
         pull(
             "one_byte_a_second_in_the_head",
             behaviour(|visit| {
