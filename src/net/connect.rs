@@ -6,7 +6,7 @@ use std::net::TcpStream as StdTcpStream;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{NetError, RemoteUrl, Session};
+use super::{NetError, Session};
 
 impl Session {
     /// Connects within the connect limit, to the first of the host's addresses that answers.
@@ -17,24 +17,16 @@ impl Session {
             for address in self.door().resolver.resolve(self.url().host(), self.url().port()).await? {
                 match TcpStream::connect(address).await {
                     Ok(stream) => {
-                        stream.set_nodelay(true).map_err(|error| failed(self.url(), &error))?;
+                        stream.set_nodelay(true).map_err(|error| NetError::of_connecting(&error, self.url().authority()))?;
                         return Ok(stream);
                     }
-                    Err(error) => problem = Some(failed(self.url(), &error)),
+                    Err(error) => problem = Some(NetError::of_connecting(&error, self.url().authority())),
                 }
             }
             Err(problem.unwrap_or_else(|| NetError::Unresolved { host: self.url().host().to_owned() }))
         };
         let timed_out = |_| NetError::ConnectTimeout { authority: self.url().authority(), limit };
         timeout(limit, attempt).await.map_err(timed_out)?
-    }
-}
-
-fn failed(url: &RemoteUrl, error: &io::Error) -> NetError {
-    let authority = url.authority();
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => NetError::Refused { authority },
-        _ => NetError::Unreachable { authority, reason: error.to_string() },
     }
 }
 

@@ -10,6 +10,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::timeout;
 
+use super::error::is_ours;
 use super::url::host_name;
 use super::{AddressGuard, Forbidden, NetError};
 
@@ -97,7 +98,12 @@ impl Resolver {
         }
         let found: Option<Vec<IpAddr>> = match &self.source {
             Source::System => {
-                let found = tokio::net::lookup_host((host, 0)).await.ok();
+                let found = match tokio::net::lookup_host((host, 0)).await {
+                    Err(error) if is_ours(&error) => {
+                        return Err(NetError::NotFromHere { authority: host.to_owned(), reason: error.to_string() });
+                    }
+                    found => found.ok(),
+                };
                 found.map(|found| found.map(|address| address.ip()).take(MOST_ADDRESSES).collect())
             }
             Source::Servers(servers) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ struct Inner {
     sent: AtomicU64,
     received: AtomicU64,
     failure: Mutex<Option<NetError>>,
+    /// The far side has shown that it serves: what fails after that is about the repository.
+    reached: AtomicBool,
     /// Where the repository is, if the server redirected the run there.
     landed: OnceLock<String>,
 }
@@ -66,6 +68,7 @@ impl Session {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             failure: Mutex::new(None),
+            reached: AtomicBool::new(false),
             landed: OnceLock::new(),
         }))
     }
@@ -99,6 +102,15 @@ impl Session {
     /// Bytes so far, to be read at any time from any thread.
     pub fn traffic(&self) -> Traffic {
         Traffic { sent: self.0.sent.load(Ordering::Relaxed), received: self.0.received.load(Ordering::Relaxed) }
+    }
+
+    /// Whether the far side has answered as who it is: with the head of an HTTP answer, a host key, or a first byte.
+    pub fn has_reached(&self) -> bool {
+        self.0.reached.load(Ordering::Relaxed) || self.traffic().received > 0
+    }
+
+    pub(super) fn reach(&self) {
+        self.0.reached.store(true, Ordering::Relaxed);
     }
 
     /// `text` without this session's secrets.

@@ -8,6 +8,7 @@ mod budgets;
 mod cancelling;
 mod far_side;
 mod hosts;
+mod nodes;
 
 #[path = "../mirroring/world.rs"]
 mod world;

@@ -64,6 +64,7 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     match (shaken, seen) {
         (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
         (Ok(Ok(handle)), Some((key, _))) => {
+            session.reach();
             let host_key = key.public_key();
             Ok(Handshake::Trusted(Box::new(Connection { handle, host_key, hang_up, farewell })))
         }
