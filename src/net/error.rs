@@ -326,6 +326,22 @@ impl NetError {
         matches!(self, Self::Unresolved { .. } | Self::ConnectTimeout { .. } | Self::Unreachable { .. })
     }
 
+    /// With what came from outside as `show` shows it: without secrets, and of bounded length. Texts that are masked
+    /// where they are read stay as they are.
+    pub(super) fn shown(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Unreachable { authority, reason } => Self::Unreachable { authority, reason: show(&reason) },
+            Self::Tls { authority, reason } => Self::Tls { authority, reason: show(&reason) },
+            Self::Proxy { proxy, reason } => Self::Proxy { proxy, reason: show(&reason) },
+            Self::Broken { authority, reason } => Self::Broken { authority, reason: show(&reason) },
+            Self::LoginUnsupported { host, schemes } => Self::LoginUnsupported { host, schemes: show(&schemes) },
+            Self::Ssh(SshError::Protocol { authority, reason }) => {
+                SshError::Protocol { authority, reason: show(&reason) }.into()
+            }
+            other => other,
+        }
+    }
+
     /// Why there is no connection.
     pub(super) fn of_connecting(error: &io::Error, authority: String) -> Self {
         match error.kind() {
@@ -382,7 +398,7 @@ impl NetError {
         match () {
             () if error.is_connect() && error.is_timeout() => Self::ConnectTimeout { authority, limit: connect_limit },
             () if error.is_connect() => Self::Unreachable { authority, reason: innermost },
-            () => Self::Broken { authority, reason: innermost },
+            () => Self::Broken { authority, reason: without_debug_data(&innermost).to_owned() },
         }
     }
 }
@@ -393,6 +409,11 @@ fn realm_of(realm: Option<&str>) -> String {
 
 fn pause_of(pause: Option<Duration>) -> String {
     pause.map(|pause| format!("; it asks to be left alone for {}", format_duration(pause))).unwrap_or_default()
+}
+
+/// What a server of HTTP/2 adds to its good-bye is for its own developers, and its own choice.
+fn without_debug_data(text: &str) -> &str {
+    text.split_once(" (b\"").map_or(text, |(reason, _)| reason)
 }
 
 fn innermost(error: &dyn StdError) -> String {

@@ -11,6 +11,7 @@
 mod access;
 mod allowance;
 mod connect;
+mod counted;
 mod credentials;
 mod daemon;
 mod deadline;
@@ -21,6 +22,7 @@ mod guard;
 pub mod host_keys;
 mod http;
 mod limit;
+mod lookups;
 mod mask;
 mod resolver;
 mod service;
@@ -40,7 +42,7 @@ pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
-    check_authorities, check_proxy, is_own_header,
+    check_authorities, check_proxy, is_own_header, unusable_variable,
 };
 pub use limit::Budget;
 pub use resolver::Resolver;

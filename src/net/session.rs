@@ -12,6 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::mask::Masker;
 use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl};
 
+/// Characters of foreign text in an error.
+const LONGEST_FOREIGN: usize = 300;
+
+/// Characters of foreign text that are looked through for secrets.
+const LONGEST_MASKED: usize = 16 * 1024;
+
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
 /// The methods that talk are for blocking threads (`tokio::task::spawn_blocking`), where the engines live; they wait on
@@ -106,7 +112,7 @@ impl Session {
 
     /// Whether the far side has answered as who it is: with the head of an HTTP answer, a host key, or a first byte.
     pub fn has_reached(&self) -> bool {
-        self.0.reached.load(Ordering::Relaxed) || self.traffic().received > 0
+        self.0.reached.load(Ordering::Relaxed)
     }
 
     pub(super) fn reach(&self) {
@@ -116,6 +122,13 @@ impl Session {
     /// `text` without this session's secrets.
     pub fn mask(&self, text: &str) -> String {
         self.0.masker.get_or_init(|| Masker::new(&self.0.access)).mask(text)
+    }
+
+    /// Foreign text on one line, without this session's secrets, and no longer than so many characters. It is cut last: a
+    /// secret that is cut in two is not known as one.
+    pub(super) fn shown(&self, text: &str, longest: usize) -> String {
+        let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST_MASKED).collect();
+        self.mask(&line).chars().take(longest).collect()
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -154,6 +167,7 @@ impl Session {
 
     /// Remembers `error` as the session's failure, if it is the first.
     pub(super) fn failed(&self, error: NetError) -> NetError {
+        let error = error.shown(|text| self.shown(text, LONGEST_FOREIGN));
         self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.clone());
         error
     }
@@ -163,9 +177,14 @@ impl Session {
         self.touch();
     }
 
+    /// Counts what has come from the network, and is perhaps nothing that was waited for.
+    pub(super) fn count_arrived(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Counts, so that the next wait or [`Session::check`] fails when it was too much.
     pub(super) fn count_received(&self, bytes: usize) {
-        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.count_arrived(bytes);
         self.touch();
     }
 
@@ -178,7 +197,8 @@ impl Session {
         if seen <= limit { Ok(()) } else { Err(self.failed(self.over(Budget::Listing, limit, seen))) }
     }
 
-    fn within_budget(&self) -> Result<(), NetError> {
+    /// Whether no more has come than may.
+    pub(super) fn within_budget(&self) -> Result<(), NetError> {
         let (limit, seen) = (self.0.allowance.received, self.traffic().received);
         if seen <= limit { Ok(()) } else { Err(self.over(Budget::Received, limit, seen)) }
     }

@@ -12,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::SshError;
 use crate::net::connect::HangUp;
+use crate::net::counted::Counted;
+use crate::net::http::LONGEST_REMOTE_TEXT;
 use crate::net::host_keys::{Trusted, Verdict};
 use crate::net::{NetError, RemoteText, Session};
 
@@ -59,7 +61,7 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let seen = Arc::new(Mutex::new(None));
     let farewell = Farewell::default();
     let witness = Witness { trusted: trusted.clone(), seen: Arc::clone(&seen), farewell: farewell.clone() };
-    let shaken = timeout_at(end, client::connect_stream(Arc::new(settings(offer)), stream, witness)).await;
+    let shaken = timeout_at(end, client::connect_stream(Arc::new(settings(offer)), Counted::new(stream, session), witness)).await;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
         (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
@@ -95,11 +97,14 @@ fn settings(offer: &Offer<'_>) -> client::Config {
 
 /// The library's error as ours.
 pub(super) fn explained(session: &Session, error: &russh::Error, farewell: &Farewell) -> NetError {
+    if let Err(over) = session.within_budget() {
+        return over;
+    }
     let authority = session.url().authority();
     let reason = match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
             let kind = format!("{kind:?}").to_lowercase();
-            format!("no {kind} algorithm in common (the server has {})", printable(&theirs.join(", ")))
+            format!("no {kind} algorithm in common (the server has {})", session.shown(&theirs.join(", "), LONGEST_FAREWELL))
         }
         russh::Error::Version => "it does not answer like an SSH server".to_owned(),
         russh::Error::HUP | russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError => {
@@ -107,18 +112,13 @@ pub(super) fn explained(session: &Session, error: &russh::Error, farewell: &Fare
             return broken(session, if said.is_empty() { "closed by the server".to_owned() } else { said });
         }
         russh::Error::IO(error) => return broken(session, error.to_string()),
-        error => printable(&error.to_string()),
+        error => session.shown(&error.to_string(), LONGEST_FAREWELL),
     };
     SshError::Protocol { authority, reason }.into()
 }
 
 fn broken(session: &Session, reason: String) -> NetError {
     NetError::Broken { authority: session.url().authority(), reason }
-}
-
-/// Foreign text on one line and of bounded length.
-fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(LONGEST_FAREWELL).collect()
 }
 
 /// What the server said when it closed the connection.
@@ -128,7 +128,7 @@ pub(super) struct Farewell(Arc<Mutex<String>>);
 impl Farewell {
     /// On one line and without the session's secrets; empty if nothing was said.
     pub(super) fn text(&self, session: &Session) -> String {
-        session.mask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        session.shown(&self.0.lock().unwrap_or_else(PoisonError::into_inner), LONGEST_FAREWELL)
     }
 
     /// The same as a paragraph of its own.
@@ -137,8 +137,13 @@ impl Farewell {
     }
 
     fn set(&self, text: &str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = printable(text);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept(text).to_owned();
     }
+}
+
+/// As much of `text` as a [`RemoteText`] may be made of, which knows that it was cut.
+fn kept(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_REMOTE_TEXT)]
 }
 
 type Seen = Arc<Mutex<Option<(PublicKeyOrCertificate, Verdict)>>>;
