@@ -115,16 +115,17 @@ impl RunError {
 
     /// Whether this is nobody's failure and will pass: the mirror is not marked failed, and its job is run again.
     pub fn is_passing(&self) -> bool {
-        self.put_off().is_some() || matches!(
-            self,
-            Self::Interrupted
-                | Self::Superseded
-                | Self::UnderWay
-                | Self::HostBusy { .. }
-                | Self::Redis(_)
-                | Self::Store(StoreError::Redis(_))
-                | Self::Git(GitError::Locked { .. })
-        )
+        self.put_off().is_some()
+            || matches!(
+                self,
+                Self::Interrupted
+                    | Self::Superseded
+                    | Self::UnderWay
+                    | Self::HostBusy { .. }
+                    | Self::Redis(_)
+                    | Self::Store(StoreError::Redis(_))
+                    | Self::Git(GitError::Locked { .. })
+            )
     }
 
     /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs

@@ -86,7 +86,9 @@ pub(super) async fn leave<T>(
     // What a mirror's owner brings along for the way may be what is wrong; others go without.
     let (found, alone) = match cause {
         Some(_) if has_own_way(reach) => (Found::Nothing, None),
-        Some(cause) => (found(cause, session.has_reached()), cause.retry_after().and_then(|time| alone(cause, time, known))),
+        Some(cause) => {
+            (found(cause, session.has_reached()), cause.retry_after().and_then(|time| alone(cause, time, known)))
+        }
         None if result.is_ok() || session.has_reached() => (Found::Answered, None),
         None => (Found::Nothing, None),
     };

@@ -147,10 +147,11 @@ impl Run {
             Err(error) => return self.end(job, Err(error)).await,
         };
         let login = host::login(&*self.environment.store, session.access());
-        let place = match host::enter(&self.environment, &session, self.owned.id(), login.as_deref(), &self.cancel).await {
-            Ok(place) => place,
-            Err(error) => return self.end(job, Err(error)).await,
-        };
+        let place =
+            match host::enter(&self.environment, &session, self.owned.id(), login.as_deref(), &self.cancel).await {
+                Ok(place) => place,
+                Err(error) => return self.end(job, Err(error)).await,
+            };
         show_progress(job, &self.progress, &session);
         let run = Arc::new(self);
         let blocking = tokio::task::spawn_blocking({

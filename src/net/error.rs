@@ -451,9 +451,9 @@ fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {
 pub(super) fn is_ours(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable, OutOfMemory, PermissionDenied};
     matches!(error.kind(), AddrNotAvailable | NetworkDown | NetworkUnreachable | OutOfMemory | PermissionDenied)
-        || error.raw_os_error().is_some_and(|number| {
-            matches!(Errno::from_raw(number), Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS)
-        })
+        || error
+            .raw_os_error()
+            .is_some_and(|number| matches!(Errno::from_raw(number), Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS))
 }
 
 /// What the TLS library says, in words that say what to do where they are known.

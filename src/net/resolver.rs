@@ -41,8 +41,11 @@ impl Resolver {
     /// # Errors
     /// [`NetError::Setup`].
     pub fn new(guard: AddressGuard, nameservers: &[SocketAddr], limit: Duration) -> Result<Self, NetError> {
-        let source =
-            if nameservers.is_empty() { Source::System(Lookups::default()) } else { Source::Servers(Arc::new(asking(nameservers)?)) };
+        let source = if nameservers.is_empty() {
+            Source::System(Lookups::default())
+        } else {
+            Source::Servers(Arc::new(asking(nameservers)?))
+        };
         Ok(Self { guard, source, limit })
     }
 

@@ -264,3 +264,39 @@ impl fmt::Debug for Session {
         f.debug_struct("Session").field("url", &self.0.url).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Credentials, Deadline, DoorSettings};
+    use super::*;
+
+    fn session() -> Session {
+        let door = Door::new(DoorSettings::default()).unwrap();
+        let access = Access { credentials: Some(Credentials::new("me", "correct horse")), ..Access::default() };
+        let allowance = Allowance::until(Deadline::after(Duration::from_secs(5)));
+        door.session(RemoteUrl::parse("https://a/b").unwrap(), access, allowance, CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn foreign_text_is_masked_before_it_is_cut() {
+        let (session, before) = (session(), "x".repeat(LONGEST_FOREIGN - 8));
+        let shown = session.shown(&format!("{before}correct\u{7} horse and more"), LONGEST_FOREIGN);
+        assert_eq!(shown, format!("{before}***** an"));
+    }
+
+    #[tokio::test]
+    async fn no_error_of_a_session_tells_its_secrets() {
+        let (session, authority) = (session(), || "a:1".to_owned());
+        let reason = || "GOAWAY: correct horse".to_owned();
+        for error in [
+            NetError::Broken { authority: authority(), reason: reason() },
+            NetError::Tls { authority: authority(), reason: reason() },
+            NetError::Proxy { proxy: authority(), reason: reason() },
+            NetError::LoginUnsupported { host: authority(), schemes: reason() },
+            super::super::ssh::SshError::Protocol { authority: authority(), reason: reason() }.into(),
+        ] {
+            let told = session.failed(error).to_string();
+            assert!(told.contains("GOAWAY: *****") && !told.contains("correct"), "{told}");
+        }
+    }
+}

@@ -231,7 +231,11 @@ impl Place {
         call.arg(&self.run).arg(word).arg(short(error)).arg(rules.failures);
         call.arg(milliseconds(rules.pause)).arg(milliseconds(HostRules::LONGEST_PAUSE));
         let longest = HostRules::LONGEST_DELAY;
-        call.arg(milliseconds(alone.min(longest))).arg(short(&self.host)).arg(&keys.id).arg(whom).arg(milliseconds(longest));
+        call.arg(milliseconds(alone.min(longest)))
+            .arg(short(&self.host))
+            .arg(&keys.id)
+            .arg(whom)
+            .arg(milliseconds(longest));
         let answer: Result<u8, RedisError> = self.hosts.redis.invoke(&call).await;
         self.hosts.told(answer.as_ref().err());
         match answer {

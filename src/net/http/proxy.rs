@@ -118,7 +118,8 @@ pub fn unusable_variable(value: impl Fn(&str) -> Option<String>) -> Option<&'sta
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         Url::parse(&text).is_ok_and(|url| url.scheme() == "http" && url.has_host())
     };
-    let is_unusable = |name: &&str| value(name).is_some_and(|text| !text.trim().is_empty() && !can_be_used(text.trim()));
+    let is_unusable =
+        |name: &&str| value(name).is_some_and(|text| !text.trim().is_empty() && !can_be_used(text.trim()));
     VARIABLES.into_iter().find(is_unusable)
 }
 
