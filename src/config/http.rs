@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::ConfigError;
 use super::section::Section;
-use crate::net::{ProxyChoice, Redirects, check_proxy};
+use crate::net::{ProxyChoice, Redirects, check_proxy, unusable_variable};
 
 /// How mirrors are reached over HTTP, where they do not say it themselves. Files are named here and read at the start.
 #[derive(Debug, Clone)]
@@ -56,7 +56,13 @@ impl HttpNetwork {
 /// The value may hold a password, so it is never repeated.
 fn proxy(section: &mut Section) -> Result<ProxyChoice, ConfigError> {
     match section.text("proxy")?.as_deref() {
-        None | Some("env") => Ok(ProxyChoice::Environment),
+        None | Some("env") => match unusable_variable(|name| std::env::var(name).ok()) {
+            None => Ok(ProxyChoice::Environment),
+            Some(variable) => {
+                let problem = format!("{variable} in the environment is not the address of a proxy that can be used");
+                Err(section.error("proxy", &problem, "http://HOST:PORT there, or another proxy or none here"))
+            }
+        },
         Some("none") => Ok(ProxyChoice::None),
         Some(text) if check_proxy(text).is_ok() => Ok(ProxyChoice::Url(text.to_owned())),
         Some(_) => {

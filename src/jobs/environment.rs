@@ -80,6 +80,8 @@ pub enum RunOutcome {
     Failed,
     /// It was broken off by a stop, and will be run again.
     Interrupted,
+    /// Its host is given up or wants to be left alone: it is tried again later.
+    PutOff,
     /// Another run took the mirror over.
     Superseded,
 }
@@ -92,6 +94,7 @@ impl RunOutcome {
             Self::Unchanged => "unchanged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::PutOff => "put_off",
             Self::Superseded => "superseded",
         }
     }

@@ -1,6 +1,7 @@
 //! Why a run failed, in words for the mirror's owner. They are stored with the mirror and shown by the forge;
 //! `docs/messages.md` lists them.
 
+use std::ops::Not as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use super::shortfall::Shortfall;
 use crate::connections::RedisError;
 use crate::git::GitError;
 use crate::mirror::branches::BadBranchRegex;
+use crate::mirror::hosts::HostRules;
 use crate::net::{NetError, UrlError};
 use crate::sidekiq::{Cancellations, JobFailure, NotDone};
 use crate::store::StoreError;
@@ -52,8 +54,8 @@ pub enum RunError {
     NothingToPush(String),
     /// The host is given up for a while, since no run got through to it.
     #[error(
-        "The host {host} has not been serving anybody since {since}: {error} It is tried again in {}; until then, runs \
-         fail at once.", format_duration(*wait)
+        "The host {host} has not been serving anybody since {since}: {error} It is tried again in {}; until then, \
+         runs are put off.", format_duration(*wait)
     )]
     HostDown {
         /// `host:port`.
@@ -65,11 +67,13 @@ pub enum RunError {
         /// When one run may try.
         wait: Duration,
     },
-    /// The host wants to be left alone for longer than a job is put off.
+    /// The host wants to be left alone for longer than a job waits in its queue.
     #[error("The host {host} is not asked for another {}: {reason}.", format_duration(*wait))]
     HostAway {
         /// `host:port`.
         host: String,
+        /// Since when it asks for that.
+        since: DateTime<Utc>,
         /// Why.
         reason: String,
         /// For how long.
@@ -103,23 +107,30 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// For how long the run is put off, if the host is the reason and has not been for too long.
+    pub fn put_off(&self) -> Option<Duration> {
+        let (Self::HostDown { since, wait, .. } | Self::HostAway { since, wait, .. }) = self else { return None };
+        (Utc::now() - since).to_std().is_ok_and(|time| time > HostRules::PATIENCE).not().then_some(*wait)
+    }
+
     /// Whether this is nobody's failure and will pass: the mirror is not marked failed, and its job is run again.
-    pub const fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Interrupted
-                | Self::Superseded
-                | Self::UnderWay
-                | Self::HostBusy { .. }
-                | Self::Redis(_)
-                | Self::Store(StoreError::Redis(_))
-                | Self::Git(GitError::Locked { .. })
-        )
+    pub fn is_passing(&self) -> bool {
+        self.put_off().is_some()
+            || matches!(
+                self,
+                Self::Interrupted
+                    | Self::Superseded
+                    | Self::UnderWay
+                    | Self::HostBusy { .. }
+                    | Self::Redis(_)
+                    | Self::Store(StoreError::Redis(_))
+                    | Self::Git(GitError::Locked { .. })
+            )
     }
 
     /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs
     /// would meet them again.
-    pub const fn fails_the_job(&self) -> bool {
+    pub fn fails_the_job(&self) -> bool {
         !self.is_passing() && !matches!(self, Self::Incomplete(shortfall) if shortfall.is_divergence_alone())
     }
 
@@ -149,8 +160,9 @@ impl RunError {
                 Err(NotDone::Later(wait))
             }
             passing if passing.is_passing() => {
+                let wait = passing.put_off().unwrap_or(LATER);
                 tracing::info!(reason = %passing, "put off");
-                Err(NotDone::Later(LATER))
+                Err(NotDone::Later(wait))
             }
             failure if failure.fails_the_job() => {
                 let told = failure.told();

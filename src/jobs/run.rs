@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -144,10 +144,12 @@ impl Run {
             Ok(session) => session,
             Err(error) => return self.end(job, Err(error)).await,
         };
-        let place = match host::enter(&self.environment, &session, self.owned.id(), &self.cancel).await {
-            Ok(place) => place,
-            Err(error) => return self.end(job, Err(error)).await,
-        };
+        let login = host::login(&*self.environment.store, session.access());
+        let place =
+            match host::enter(&self.environment, &session, self.owned.id(), login.as_deref(), &self.cancel).await {
+                Ok(place) => place,
+                Err(error) => return self.end(job, Err(error)).await,
+            };
         show_progress(job, &self.progress, &session);
         let run = Arc::new(self);
         let blocking = tokio::task::spawn_blocking({
@@ -155,7 +157,7 @@ impl Run {
             move || span.in_scope(|| work(&run, &session))
         });
         let result = run.tell_progress_until(blocking).await;
-        host::leave(place, &result, &session, &run.mirror.settings.reach).await;
+        host::leave(place, &result, &session, &run.mirror.settings.reach, login.is_some()).await;
         run.end(job, result).await
     }
 
@@ -207,6 +209,10 @@ impl Run {
             }
             // Whoever runs the mirror now writes down how that ends.
             Err(RunError::Superseded) => (RunOutcome::Superseded, None),
+            Err(error) if error.put_off().is_some() && self.mirror.key().direction == Direction::Pull => {
+                let wait = error.put_off().and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or_default();
+                (RunOutcome::PutOff, Some(Event::PutOff { run, error: error.told(), wait }))
+            }
             Err(error) if error.is_passing() => {
                 (RunOutcome::Interrupted, Some(Event::Interrupt { run, jid: job.jid().to_owned() }))
             }
@@ -225,6 +231,8 @@ impl Run {
         let _ = self.owned.release(ended).await;
         match (result, written) {
             (Ok(_), Ok(_)) => Ok(()),
+            // The schedule brings the mirror back.
+            (Err(_), Ok(true)) if outcome == RunOutcome::PutOff => Ok(()),
             (Err(error), _) | (Ok(_), Err(error)) => error.end_of_job(),
         }
     }

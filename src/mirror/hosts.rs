@@ -9,7 +9,7 @@ pub struct HostRules {
     pub concurrency: Option<u32>,
     /// Runs begun at one host in a second; `None` for any number.
     pub rate: Option<u32>,
-    /// After so many failures of a host in a row its runs fail at once for a while.
+    /// After so many failures of a host in a row its runs are put off for a while.
     pub failures: u32,
     /// How long that while is at first; it doubles up to [`HostRules::LONGEST_PAUSE`] while the host stays dead.
     pub pause: Duration,
@@ -19,8 +19,11 @@ impl HostRules {
     /// The longest pause.
     pub const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
-    /// A run that may not begin within this time fails instead of being put off.
+    /// A host that asks to be left alone is left alone for so long at most, and is then asked again.
     pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+    /// For so long runs are put off for a host that is given up or asks to be left alone; after that they fail.
+    pub const PATIENCE: Duration = Duration::from_hours(1);
 }
 
 impl Default for HostRules {

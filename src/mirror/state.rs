@@ -131,6 +131,15 @@ pub enum Event {
         /// The job, which is back in a queue.
         jid: String,
     },
+    /// This run could not begin, for a reason that is not the mirror's: it is no failure of its own, and tried again soon.
+    PutOff {
+        /// The run.
+        run: String,
+        /// Why, masked.
+        error: String,
+        /// After this time.
+        wait: TimeDelta,
+    },
     /// It was proved that nobody will finish what was scheduled or started.
     Abandon {
         /// What was scheduled or started, as it was seen: another job or run is not meant.
@@ -271,6 +280,16 @@ impl RunState {
                 next.jid = Some(jid.clone());
                 next.run = None;
                 next.outdated = false;
+            }
+            Event::PutOff { run, error, wait } => {
+                self.belongs_to(run)?;
+                next.end(Status::Failed, at);
+                if self.outdated {
+                    next.begin_anew(at.direction, at.now);
+                    return Ok(next);
+                }
+                next.last_error = Some(error.clone());
+                next.next_execution_at = (at.direction == Direction::Pull).then(|| at.now + *wait);
             }
             Event::Abandon { seen, error } => match self.under_way() {
                 Some(now) if now != *seen => return Err(Refused::NotThisRun),
@@ -418,6 +437,16 @@ mod tests {
         assert_eq!((state.status, state.retry_count, state.last_error.clone()), (Status::Scheduled, 0, None));
         assert_eq!(state.under_way(), Some(UnderWay::Job(Some("again".into()))));
         assert!(state.after(&interrupt, &at(2)).is_err());
+    }
+
+    #[test]
+    fn a_run_that_is_put_off_is_due_soon_and_no_failure() {
+        let wait = TimeDelta::seconds(40);
+        let put_off = Event::PutOff { run: "a".into(), error: "down".into(), wait };
+        let state = state(&[start("a"), put_off.clone()]);
+        assert_eq!((state.status, state.retry_count), (Status::Failed, 0));
+        assert_eq!((state.last_error.as_deref(), state.due_at()), (Some("down"), Some(at(1).now + wait)));
+        assert!(state.after(&put_off, &at(2)).is_err());
     }
 
     #[test]

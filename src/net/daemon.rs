@@ -2,6 +2,7 @@
 
 use tokio::io::AsyncWriteExt as _;
 
+use super::counted::Counted;
 use super::duplex::{Ends, Line};
 use super::{NetError, Service, Session};
 
@@ -9,7 +10,7 @@ use super::{NetError, Service, Session};
 pub(super) async fn open(session: &Session, service: Service) -> Result<Ends, NetError> {
     let request = request(session, service)?;
     let stream = session.connect().await?;
-    let (reader, mut writer) = stream.into_split();
+    let (reader, mut writer) = tokio::io::split(Counted::new(stream, session));
     writer
         .write_all(request.as_bytes())
         .await

@@ -107,7 +107,11 @@ impl Incoming {
             }
         })?;
         self.over = read == 0;
-        self.session.count_received(read);
+        // The bytes were counted as they arrived.
+        self.session.touch();
+        if read > 0 {
+            self.session.reach();
+        }
         Ok(read)
     }
 }

@@ -6,10 +6,12 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use humantime::format_duration;
+use nix::errno::Errno;
 
 use super::Forbidden;
 use super::http::{CertificateProblem, RedirectProblem, RemoteText};
 use super::limit::{Budget, size};
+use super::ssh::SshError;
 
 /// Why the network did not give what was asked of it. No text holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +47,14 @@ pub enum NetError {
     /// No route, and the like.
     #[error("Could not connect to {authority}: {reason}.")]
     Unreachable {
+        /// `host:port`.
+        authority: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// This machine could not even try.
+    #[error("Could not connect to {authority} from this machine: {reason}.")]
+    NotFromHere {
         /// `host:port`.
         authority: String,
         /// The system's words.
@@ -277,7 +287,7 @@ pub enum NetError {
     },
     /// What only happens over SSH.
     #[error(transparent)]
-    Ssh(#[from] super::ssh::SshError),
+    Ssh(#[from] SshError),
     /// What only happens in folders of this machine.
     #[error(transparent)]
     Local(#[from] super::LocalError),
@@ -296,7 +306,7 @@ impl NetError {
     }
 
     /// Whether every mirror at this host would have failed: it is not there, or not able to answer. What only one
-    /// mirror's URL, login, certificate or proxy may be the reason of is not.
+    /// mirror's URL, login, certificate or proxy may be the reason of is not, nor what this machine is.
     pub const fn is_hosts_fault(&self) -> bool {
         match self {
             Self::Unresolved { .. }
@@ -306,9 +316,41 @@ impl NetError {
             | Self::Tls { .. }
             | Self::Stalled { .. }
             | Self::Broken { .. }
-            | Self::Busy { .. } => true,
+            | Self::Ssh(SshError::HandshakeTimeout { .. }) => true,
+            // The others say that this login asks too often.
+            Self::Busy { status, .. } => *status == 503,
             Self::Status { status, .. } => *status >= 500,
             _ => false,
+        }
+    }
+
+    /// Of those that are the host's fault: whether the reason may as well be this machine's resolver or network.
+    pub const fn may_be_ours(&self) -> bool {
+        matches!(self, Self::Unresolved { .. } | Self::ConnectTimeout { .. } | Self::Unreachable { .. })
+    }
+
+    /// With what came from outside as `show` shows it: without secrets, and of bounded length. Texts that are masked
+    /// where they are read stay as they are.
+    pub(super) fn shown(self, show: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Unreachable { authority, reason } => Self::Unreachable { authority, reason: show(&reason) },
+            Self::Tls { authority, reason } => Self::Tls { authority, reason: show(&reason) },
+            Self::Proxy { proxy, reason } => Self::Proxy { proxy, reason: show(&reason) },
+            Self::Broken { authority, reason } => Self::Broken { authority, reason: show(&reason) },
+            Self::LoginUnsupported { host, schemes } => Self::LoginUnsupported { host, schemes: show(&schemes) },
+            Self::Ssh(SshError::Protocol { authority, reason }) => {
+                SshError::Protocol { authority, reason: show(&reason) }.into()
+            }
+            other => other,
+        }
+    }
+
+    /// Why there is no connection.
+    pub(super) fn of_connecting(error: &io::Error, authority: String) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused { authority },
+            _ if is_ours(error) => Self::NotFromHere { authority, reason: error.to_string() },
+            _ => Self::Unreachable { authority, reason: error.to_string() },
         }
     }
 
@@ -359,7 +401,7 @@ impl NetError {
         match () {
             () if error.is_connect() && error.is_timeout() => Self::ConnectTimeout { authority, limit: connect_limit },
             () if error.is_connect() => Self::Unreachable { authority, reason: innermost },
-            () => Self::Broken { authority, reason: innermost },
+            () => Self::Broken { authority, reason: without_debug_data(&innermost).to_owned() },
         }
     }
 }
@@ -370,6 +412,11 @@ fn realm_of(realm: Option<&str>) -> String {
 
 fn pause_of(pause: Option<Duration>) -> String {
     pause.map(|pause| format!("; it asks to be left alone for {}", format_duration(pause))).unwrap_or_default()
+}
+
+/// What a server of HTTP/2 adds to its good-bye is for its own developers, and its own choice.
+fn without_debug_data(text: &str) -> &str {
+    text.split_once(" (b\"").map_or(text, |(reason, _)| reason)
 }
 
 fn innermost(error: &dyn StdError) -> String {
@@ -399,13 +446,17 @@ fn known(link: &(dyn StdError + 'static), authority: &str) -> Option<NetError> {
     if let Some(named) = io.get_ref().and_then(|inner| known(inner, authority)) {
         return Some(named);
     }
-    match io.kind() {
-        io::ErrorKind::ConnectionRefused => Some(NetError::Refused { authority: authority.to_owned() }),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some(NetError::Unreachable { authority: authority.to_owned(), reason: io.to_string() })
-        }
-        _ => None,
-    }
+    let connecting = matches!(io.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable);
+    (connecting || is_ours(io)).then(|| NetError::of_connecting(io, authority.to_owned()))
+}
+
+/// Whether this machine has no network, no address or no more files: nothing is said about the far side.
+pub(super) fn is_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable, OutOfMemory, PermissionDenied};
+    matches!(error.kind(), AddrNotAvailable | NetworkDown | NetworkUnreachable | OutOfMemory | PermissionDenied)
+        || error
+            .raw_os_error()
+            .is_some_and(|number| matches!(Errno::from_raw(number), Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS))
 }
 
 /// What the TLS library says, in words that say what to do where they are known.

@@ -11,6 +11,7 @@
 mod access;
 mod allowance;
 mod connect;
+mod counted;
 mod credentials;
 mod daemon;
 mod deadline;
@@ -22,6 +23,7 @@ pub mod host_keys;
 mod http;
 mod limit;
 mod local;
+mod lookups;
 mod mask;
 mod resolver;
 mod service;
@@ -41,7 +43,7 @@ pub use error::NetError;
 pub use guard::{AddressGuard, AddressRules, BadRule, Forbidden, Rule};
 pub use http::{
     Answer, CertificateProblem, Forwarded, HttpSettings, ProxyChoice, Question, RedirectProblem, RemoteText, Upload,
-    check_authorities, check_proxy, is_own_header,
+    check_authorities, check_proxy, is_own_header, unusable_variable,
 };
 pub use limit::Budget;
 pub use local::{LocalEnd, LocalError, LocalServer, LocalSettings};

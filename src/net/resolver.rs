@@ -1,6 +1,6 @@
 //! Names become addresses here, and nowhere else: what has been checked is what is connected to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::timeout;
 
+use super::error::is_ours;
+use super::lookups::Lookups;
 use super::url::host_name;
 use super::{AddressGuard, Forbidden, NetError};
 
@@ -28,7 +30,7 @@ pub struct Resolver {
 #[derive(Clone)]
 enum Source {
     /// `getaddrinfo`: the files and servers of this machine.
-    System,
+    System(Lookups),
     /// Name servers of the operator's choice.
     Servers(Arc<TokioResolver>),
 }
@@ -39,8 +41,11 @@ impl Resolver {
     /// # Errors
     /// [`NetError::Setup`].
     pub fn new(guard: AddressGuard, nameservers: &[SocketAddr], limit: Duration) -> Result<Self, NetError> {
-        let source =
-            if nameservers.is_empty() { Source::System } else { Source::Servers(Arc::new(asking(nameservers)?)) };
+        let source = if nameservers.is_empty() {
+            Source::System(Lookups::default())
+        } else {
+            Source::Servers(Arc::new(asking(nameservers)?))
+        };
         Ok(Self { guard, source, limit })
     }
 
@@ -96,8 +101,14 @@ impl Resolver {
             return Ok(vec![literal]);
         }
         let found: Option<Vec<IpAddr>> = match &self.source {
-            Source::System => {
-                let found = tokio::net::lookup_host((host, 0)).await.ok();
+            Source::System(lookups) => {
+                let name = host.to_owned();
+                let found = match lookups.run(move || (name.as_str(), 0).to_socket_addrs()).await {
+                    Err(error) if is_ours(&error) => {
+                        return Err(NetError::NotFromHere { authority: host.to_owned(), reason: error.to_string() });
+                    }
+                    found => found.ok(),
+                };
                 found.map(|found| found.map(|address| address.ip()).take(MOST_ADDRESSES).collect())
             }
             Source::Servers(servers) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::mask::Masker;
 use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl};
+
+/// Characters of foreign text in an error.
+const LONGEST_FOREIGN: usize = 300;
+
+/// Characters of foreign text that are looked through for secrets.
+const LONGEST_MASKED: usize = 16 * 1024;
 
 /// Where one run may go, as whom, until when. Clones share everything.
 ///
@@ -33,6 +39,8 @@ struct Inner {
     sent: AtomicU64,
     received: AtomicU64,
     failure: Mutex<Option<NetError>>,
+    /// The far side has shown that it serves: what fails after that is about the repository.
+    reached: AtomicBool,
     /// Where the repository is, if the server redirected the run there.
     landed: OnceLock<String>,
 }
@@ -66,6 +74,7 @@ impl Session {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             failure: Mutex::new(None),
+            reached: AtomicBool::new(false),
             landed: OnceLock::new(),
         }))
     }
@@ -111,9 +120,25 @@ impl Session {
         Traffic { sent: self.0.sent.load(Ordering::Relaxed), received: self.0.received.load(Ordering::Relaxed) }
     }
 
+    /// Whether the far side has answered as who it is: with the head of an HTTP answer, a host key, or a first byte.
+    pub fn has_reached(&self) -> bool {
+        self.0.reached.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reach(&self) {
+        self.0.reached.store(true, Ordering::Relaxed);
+    }
+
     /// `text` without this session's secrets.
     pub fn mask(&self, text: &str) -> String {
         self.0.masker.get_or_init(|| Masker::new(&self.0.access)).mask(text)
+    }
+
+    /// Foreign text on one line, without this session's secrets, and no longer than so many characters. It is cut last: a
+    /// secret that is cut in two is not known as one.
+    pub(super) fn shown(&self, text: &str, longest: usize) -> String {
+        let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST_MASKED).collect();
+        self.mask(&line).chars().take(longest).collect()
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -152,6 +177,7 @@ impl Session {
 
     /// Remembers `error` as the session's failure, if it is the first.
     pub(super) fn failed(&self, error: NetError) -> NetError {
+        let error = error.shown(|text| self.shown(text, LONGEST_FOREIGN));
         self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.clone());
         error
     }
@@ -161,9 +187,14 @@ impl Session {
         self.touch();
     }
 
+    /// Counts what has come from the network, and is perhaps nothing that was waited for.
+    pub(super) fn count_arrived(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Counts, so that the next wait or [`Session::check`] fails when it was too much.
     pub(super) fn count_received(&self, bytes: usize) {
-        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.count_arrived(bytes);
         self.touch();
     }
 
@@ -176,7 +207,8 @@ impl Session {
         if seen <= limit { Ok(()) } else { Err(self.failed(self.over(Budget::Listing, limit, seen))) }
     }
 
-    fn within_budget(&self) -> Result<(), NetError> {
+    /// Whether no more has come than may.
+    pub(super) fn within_budget(&self) -> Result<(), NetError> {
         let (limit, seen) = (self.0.allowance.received, self.traffic().received);
         if seen <= limit { Ok(()) } else { Err(self.over(Budget::Received, limit, seen)) }
     }
@@ -240,5 +272,41 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("url", &self.0.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Credentials, Deadline, DoorSettings};
+    use super::*;
+
+    fn session() -> Session {
+        let door = Door::new(DoorSettings::default()).unwrap();
+        let access = Access { credentials: Some(Credentials::new("me", "correct horse")), ..Access::default() };
+        let allowance = Allowance::until(Deadline::after(Duration::from_secs(5)));
+        door.session(RemoteUrl::parse("https://a/b").unwrap(), access, allowance, CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn foreign_text_is_masked_before_it_is_cut() {
+        let (session, before) = (session(), "x".repeat(LONGEST_FOREIGN - 8));
+        let shown = session.shown(&format!("{before}correct\u{7} horse and more"), LONGEST_FOREIGN);
+        assert_eq!(shown, format!("{before}***** an"));
+    }
+
+    #[tokio::test]
+    async fn no_error_of_a_session_tells_its_secrets() {
+        let (session, authority) = (session(), || "a:1".to_owned());
+        let reason = || "GOAWAY: correct horse".to_owned();
+        for error in [
+            NetError::Broken { authority: authority(), reason: reason() },
+            NetError::Tls { authority: authority(), reason: reason() },
+            NetError::Proxy { proxy: authority(), reason: reason() },
+            NetError::LoginUnsupported { host: authority(), schemes: reason() },
+            super::super::ssh::SshError::Protocol { authority: authority(), reason: reason() }.into(),
+        ] {
+            let told = session.failed(error).to_string();
+            assert!(told.contains("GOAWAY: *****") && !told.contains("correct"), "{told}");
+        }
     }
 }

@@ -39,6 +39,10 @@ pub trait MirrorStore: Send + Sync {
     /// A mirror's secrets, opened. They are only given for the place that they were set for.
     async fn secrets(&self, mirror: &Mirror) -> Result<Secrets, StoreError>;
 
+    /// Stands for `text` where it must not be seen: the same for the same text, and without the key that seals secrets
+    /// nothing can be told from it. Nothing where there is no such key.
+    fn mark(&self, text: &[u8]) -> Option<String>;
+
     /// Which secrets each of these mirrors has, without opening any.
     async fn stored(&self, keys: &[MirrorKey]) -> Result<Vec<Vec<SecretName>>, StoreError>;
 

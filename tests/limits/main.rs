@@ -9,6 +9,7 @@ mod cancelling;
 mod children;
 mod far_side;
 mod hosts;
+mod nodes;
 
 #[allow(dead_code, reason = "the tests of hostile far sides use more of it")]
 #[path = "../hostile/packs.rs"]

@@ -54,6 +54,7 @@ fn of_the_network() -> Vec<String> {
         Refused { authority: authority() };
         ConnectTimeout { authority: authority(), limit: LIMIT };
         Unreachable { authority: authority(), reason: reason() };
+        NotFromHere { authority: authority(), reason: reason() };
         Tls { authority: authority(), reason: reason() };
         Stalled { authority: authority(), limit: LIMIT };
         Broken { authority: authority(), reason: reason() };
@@ -183,7 +184,7 @@ fn of_a_run() -> Vec<String> {
         Incomplete(everything_undone());
         NothingToPush("group/project.git".to_owned());
         HostDown { host: authority(), since: chrono::DateTime::UNIX_EPOCH, error: "It broke.".to_owned(), wait: LIMIT };
-        HostAway { host: authority(), reason: reason(), wait: LIMIT };
+        HostAway { host: authority(), since: chrono::DateTime::UNIX_EPOCH, reason: reason(), wait: LIMIT };
         HostBusy { host: authority(), reason: reason(), wait: LIMIT };
         UnderWay;
         Superseded;

@@ -1,7 +1,7 @@
 """An SSH server that runs git programs: PORT FOLDER MODE PASSWORD.
 
 MODE says how it lets in: `password`; `keyboard` (asks for the password until it is right); `code` (asks for something else);
-`both` (a key, then the password); `nobody` (without anything);
+`both` (a key, then the password); `either` (by password, or by asking for it); `nobody` (without anything);
 `parrot` (as `password`, and whoever has another one is told so, word by word).
 """
 
@@ -45,15 +45,16 @@ class Server(asyncssh.SSHServer):
         return MODE == "both" and not self.has_key
 
     def password_auth_supported(self):
-        return MODE in ("password", "parrot") or self.has_key
+        return MODE in ("password", "either", "parrot") or self.has_key
 
     def validate_password(self, username, password):
+        say(f"password {password}")
         if MODE == "parrot" and password != PASSWORD:
             raise asyncssh.ProtocolError(f"not {password}")
         return password == PASSWORD
 
     def kbdint_auth_supported(self):
-        return MODE in ("keyboard", "code")
+        return MODE in ("keyboard", "code", "either")
 
     def get_kbdint_challenge(self, username, lang, submethods):
         return QUESTION

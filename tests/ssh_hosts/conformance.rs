@@ -11,7 +11,6 @@ use sidemirror::net::{Access, Credentials};
 
 use crate::rig::git_daemon::GitDaemon;
 use crate::rig::host::{self, Host};
-use crate::rig::process::Process;
 use crate::rig::repository::Repository;
 use crate::rig::sshd::me;
 use crate::rig::sshd::{Sshd, our_key};

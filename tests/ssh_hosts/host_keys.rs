@@ -85,7 +85,7 @@ fn wrong_keys_alone_and_no_keys_at_all_are_refused() {
 #[test]
 fn an_unknown_server_is_refused_with_its_fingerprint() {
     let scene = Scene::new(&["ed25519"]);
-    let said = scene.refusal(&["other.example.org ".to_owned() + &scene.sshd.public("ed25519")]);
+    let said = scene.refusal(&[format!("other.example.org {}", scene.sshd.public("ed25519"))]);
     let (authority, shown) = (format!("127.0.0.1:{}", scene.sshd.port), scene.sshd.fingerprint("ed25519"));
     assert!(
         said.starts_with(&format!("The host key of {authority} is not known: the server shows {shown} (ED25519).")),

@@ -85,6 +85,15 @@ fn a_cancelled_run_ends_within_a_second_wherever_it_is() {
 }
 
 #[test]
+fn what_is_said_on_the_side_counts_as_received() {
+    let world = World::new();
+    let (_sshd, access, url) = running(&world, "yes >&2");
+    let allowance = Allowance { received: 4 << 20, ..Allowance::until(Deadline::after(Duration::from_secs(30))) };
+    let said = refusal(&world.session_with(&url, access, allowance, CancellationToken::new()));
+    assert!(said.starts_with("The server 127.0.0.1 sent more than 4 MiB in all (4 MiB so far)"), "{said}");
+}
+
+#[test]
 fn a_program_that_sends_nothing_ends_at_the_stall_limit() {
     let limit = Duration::from_millis(900);
     let world = World::with(DoorSettings { stall_timeout: limit, ..DoorSettings::default() });

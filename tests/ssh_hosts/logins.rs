@@ -114,6 +114,15 @@ fn a_question_for_the_password_is_answered() {
 }
 
 #[test]
+fn a_wrong_password_is_sent_once_where_two_methods_take_it() {
+    let (world, server) = scene("either");
+    let said = world.refusal(&url(&server, &world), &with_password("mirror", "wrong", &server.known()));
+    assert_eq!(said, format!("The server 127.0.0.1:{} refused the password of user mirror.", server.port));
+    assert!(server.log().contains("password wrong"), "{}", server.log());
+    assert_eq!(server.answers(), [""; 0], "it is not tried again");
+}
+
+#[test]
 fn a_question_for_anything_else_is_not_answered() {
     let (world, server) = scene("code");
     let said = world.refusal(&url(&server, &world), &with_password("mirror", AsyncSsh::PASSWORD, &server.known()));

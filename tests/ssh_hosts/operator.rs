@@ -116,7 +116,7 @@ fn host_keys_are_detected_compared_and_stored() {
     let detected = scene.cli(&["host-keys", "detect", &scene.url()]);
     let listed = |kind, hash| scene.sshd.listed(kind, hash).replace(" no comment", "");
     let shown = |kind| format!("# {}\n# {}\n{}\n", listed(kind, "sha256"), listed(kind, "md5"), scene.sshd.known(kind));
-    assert_eq!(detected, shown("ed25519") + &shown("ecdsa"));
+    assert_eq!(detected, [shown("ed25519"), shown("ecdsa")].concat());
     let found = scene.json(&["host-keys", "detect", &scene.url()]);
     assert_eq!(found["known_hosts"], json!(format!("{ed25519}\n{ecdsa}\n")));
     assert_eq!(found["fingerprints"][1]["fingerprint_sha256"], json!(scene.sshd.fingerprint("ecdsa")));

@@ -1,4 +1,4 @@
--- Lets a run go to a host, or says why not. Keys: state, runs, open, held.
+-- Lets a run go to a host, or says why not. Keys: state, runs, open, held, pause of the run's login.
 -- Arguments: run, lease (ms), concurrency (0: any), interval between starts (ms, 0: any), longest own wait (ms),
 --   name, id
 -- The time is the server's, so that the clocks of the nodes need not agree.
@@ -6,15 +6,19 @@ if redis.replicate_commands then redis.replicate_commands() end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local run, lease, concurrency, interval = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local fields = redis.call('HMGET', KEYS[1], 'open_until', 'trial', 'since', 'error', 'retry_at', 'retry_error', 'next')
+local fields = redis.call('HMGET', KEYS[1], 'open_until', 'trial', 'since', 'error', 'retry_at', 'retry_error', 'next',
+  'only', 'retry_since')
 local open_until, trial, retry_at = tonumber(fields[1]), fields[2], tonumber(fields[5])
 
-local function held(reason, wait, error)
+-- What only one node has met may be its own trouble: the others go on.
+if (fields[8] or '') ~= '' and fields[8] ~= string.match(run, '^[^:/]*') then open_until = nil end
+
+local function held(reason, wait, error, since)
   redis.call('ZADD', KEYS[4], now, ARGV[7])
   redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1001)
   redis.call('HSET', KEYS[1], 'name', ARGV[6])
   redis.call('PEXPIRE', KEYS[1], 86400000)
-  return { reason, wait, 0, error or '' }
+  return { reason, wait, since or 0, error or '' }
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
@@ -25,7 +29,11 @@ if open_until then
     return { 'open', math.max(open_until - now, 1000), now - (tonumber(fields[3]) or now), fields[4] or '' }
   end
 end
-if retry_at and now < retry_at then return held('retry_after', retry_at - now, fields[6]) end
+if retry_at and now < retry_at then
+  return held('retry_after', retry_at - now, fields[6], now - (tonumber(fields[9]) or now))
+end
+local asked = redis.call('PTTL', KEYS[5])
+if asked > 0 then return held('retry_after', asked, redis.call('GET', KEYS[5])) end
 if concurrency > 0 and redis.call('ZCARD', KEYS[2]) >= concurrency and not redis.call('ZSCORE', KEYS[2], run) then
   return held('full', 0)
 end

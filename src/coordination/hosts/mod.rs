@@ -67,6 +67,8 @@ pub enum Entry {
         reason: Held,
         /// The time after which it may.
         wait: Duration,
+        /// For how long the host has been asking to be left alone, if it does.
+        since: Duration,
     },
     /// Nobody may: the host is given up for a while.
     Open {
@@ -88,6 +90,15 @@ pub enum Held {
     Rate,
     /// The host wants to be left alone; with what it said.
     RetryAfter(String),
+}
+
+/// Who is to leave a host alone for some time, since it asked for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// Everybody: it is out of service.
+    All(Duration),
+    /// Whoever goes there with this run's login: that asks too often.
+    Login(Duration),
 }
 
 impl fmt::Display for Held {
@@ -118,6 +129,8 @@ pub enum Found {
     Answered,
     /// It failed as a host, in these words.
     Failed(String),
+    /// So it seems, but the reason may be this node's own. Other nodes go on until one of them finds the same.
+    Doubted(String),
     /// Nothing was learnt about it.
     Nothing,
 }
@@ -139,6 +152,8 @@ pub struct Place {
     hosts: Hosts,
     host: String,
     run: String,
+    /// Stands for the login with which the run goes there; empty without one.
+    login: String,
     /// How long the run has to wait for its turn.
     pub wait: Duration,
     /// `None` where Redis did not answer.
@@ -151,21 +166,23 @@ impl Hosts {
         Self { redis, rules, unknown: Arc::default() }
     }
 
-    /// Asks for the run of this name whether it may go to `host` (`host:port`).
-    pub async fn enter(&self, host: &str, run: &str) -> Entry {
+    /// Asks for the run of this name (`node:…`) whether it may go to `host` (`host:port`) with a login for which `login`
+    /// stands; empty without one.
+    pub async fn enter(&self, host: &str, run: &str, login: &str) -> Entry {
         let interval = self.rules.rate.map_or(0.0, |rate| 1000.0 / f64::from(rate));
         let keys = Keys::of(host);
         let mut call = ENTER.key(&keys.state);
-        call.key(&keys.runs).key(OPEN).key(HELD).arg(run).arg(milliseconds(LEASE));
+        call.key(&keys.runs).key(OPEN).key(HELD).key(keys.pause(login)).arg(run).arg(milliseconds(LEASE));
         call.arg(self.rules.concurrency.unwrap_or(0)).arg(interval).arg(milliseconds(OWN_WAIT));
         call.arg(short(host)).arg(&keys.id);
         let answer: Result<(String, u64, u64, String), RedisError> = self.redis.invoke(&call).await;
         self.told(answer.as_ref().err());
+        let (hosts, owned) = (self.clone(), str::to_owned);
         let place =
-            |wait, renewing| Place { hosts: self.clone(), host: host.to_owned(), run: run.to_owned(), wait, renewing };
+            |wait, renewing| Place { hosts, host: owned(host), run: owned(run), login: owned(login), wait, renewing };
         let Ok((verdict, wait, since, error)) = answer else { return Entry::In(place(Duration::ZERO, None)) };
         let (wait, since) = (Duration::from_millis(wait), Duration::from_millis(since));
-        let held = |reason| Entry::Held { reason, wait };
+        let held = |reason| Entry::Held { reason, wait, since };
         match verdict.as_str() {
             "open" => Entry::Open { since, wait, error },
             "retry_after" => held(Held::RetryAfter(error)),
@@ -192,23 +209,33 @@ impl Hosts {
 }
 
 impl Place {
-    /// Leaves, with what was found, and for how long the host wants to be left alone, if it said so.
-    pub async fn leave(self, found: &Found, alone: Option<Duration>) -> Turn {
+    /// Leaves, with what was found, and who is to leave the host alone, if it said so: in the words of `said`.
+    pub async fn leave(self, found: &Found, alone: Option<Alone>, said: &str) -> Turn {
         if self.renewing.is_none() {
             return Turn::None;
         }
         let (word, error) = match found {
-            Found::Answered => ("answered", ""),
+            Found::Answered => ("answered", said),
             Found::Failed(error) => ("failed", error.as_str()),
-            Found::Nothing => ("nothing", ""),
+            Found::Doubted(error) => ("doubted", error.as_str()),
+            Found::Nothing => ("nothing", said),
+        };
+        let (alone, whom) = match alone {
+            None => (Duration::ZERO, "all"),
+            Some(Alone::All(time)) => (time, "all"),
+            Some(Alone::Login(time)) => (time, "login"),
         };
         let (keys, rules) = (Keys::of(&self.host), self.hosts.rules);
         let mut call = LEAVE.key(&keys.state);
-        call.key(&keys.runs).key(OPEN).key(HELD).arg(&self.run).arg(word).arg(short(error)).arg(rules.failures);
+        call.key(&keys.runs).key(OPEN).key(HELD).key(keys.pause(&self.login));
+        call.arg(&self.run).arg(word).arg(short(error)).arg(rules.failures);
         call.arg(milliseconds(rules.pause)).arg(milliseconds(HostRules::LONGEST_PAUSE));
-        call.arg(milliseconds(alone.unwrap_or_default().min(Duration::from_hours(24))))
+        let longest = HostRules::LONGEST_DELAY;
+        call.arg(milliseconds(alone.min(longest)))
             .arg(short(&self.host))
-            .arg(&keys.id);
+            .arg(&keys.id)
+            .arg(whom)
+            .arg(milliseconds(longest));
         let answer: Result<u8, RedisError> = self.hosts.redis.invoke(&call).await;
         self.hosts.told(answer.as_ref().err());
         match answer {
@@ -231,6 +258,11 @@ impl Keys {
         let digest = Sha256::digest(host.as_bytes());
         let id = digest.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         Self { state: format!("sidemirror:hosts:{id}"), runs: format!("sidemirror:hosts:{id}:runs"), id }
+    }
+
+    /// Where stands that a login is to stay away.
+    fn pause(&self, login: &str) -> String {
+        format!("{}:pause:{login}", self.state)
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) use certificate::fingerprint;
 pub(super) use clients::Clients;
 pub use forward::{Forwarded, Question};
 pub use headers::is_own_header;
-pub use proxy::{ProxyChoice, check_proxy};
+pub use proxy::{ProxyChoice, check_proxy, unusable_variable};
 pub use redirect::RedirectProblem;
 pub(in crate::net) use remote_text::LONGEST as LONGEST_REMOTE_TEXT;
 pub use remote_text::RemoteText;

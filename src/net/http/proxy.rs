@@ -109,6 +109,20 @@ pub fn check_proxy(text: &str) -> Result<Url, NetError> {
     Ok(url)
 }
 
+/// The variables that [`ProxyChoice::Environment`] looks at.
+const VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The first variable of the environment, as `value` tells them, that names a proxy which cannot be used.
+pub fn unusable_variable(value: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
+    let can_be_used = |text: &str| {
+        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        Url::parse(&text).is_ok_and(|url| url.scheme() == "http" && url.has_host())
+    };
+    let is_unusable =
+        |name: &&str| value(name).is_some_and(|text| !text.trim().is_empty() && !can_be_used(text.trim()));
+    VARIABLES.into_iter().find(is_unusable)
+}
+
 fn login_of(credentials: Option<&Credentials>) -> Result<Option<HeaderValue>, NetError> {
     let Some(credentials) = credentials else { return Ok(None) };
     let value = HeaderValue::from_str(&credentials.basic()).map_err(|error| NetError::Setup(error.to_string()))?;
@@ -119,4 +133,24 @@ fn sensitive(value: HeaderValue) -> HeaderValue {
     let mut value = value;
     value.set_sensitive(true);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_of_the_environment_that_cannot_be_used_is_named() {
+        let with = |name: &'static str, text: &'static str| {
+            unusable_variable(move |asked| (asked == name).then(|| text.to_owned()))
+        };
+        for text in ["", " ", "http://proxy:3128", "proxy:3128", "HTTP://me:secret@proxy", "127.0.0.1:1"] {
+            assert_eq!(with("HTTPS_PROXY", text), None, "{text}");
+        }
+        for text in ["socks5://proxy:1080", "https://proxy", "socks5h://proxy", "http://", "http://a b"] {
+            assert_eq!(with("HTTPS_PROXY", text), Some("HTTPS_PROXY"), "{text}");
+            assert_eq!(with("all_proxy", text), Some("all_proxy"), "{text}");
+        }
+        assert_eq!(with("NO_PROXY", "socks5://proxy"), None);
+    }
 }

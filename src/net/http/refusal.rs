@@ -8,8 +8,12 @@ use reqwest::{Response, StatusCode};
 use super::challenge::Challenge;
 use super::redirect::RedirectProblem;
 use super::retry_after::retry_after;
-use super::{Answer, RemoteText, printable};
+use super::{Answer, RemoteText};
 use crate::net::{NetError, Redirects, Session};
+
+/// Characters of a header that are shown.
+const LONGEST_SHOWN: usize = 300;
+const LONGEST_REALM: usize = 60;
 
 impl Session {
     /// The answer, if it is a success of the wanted type.
@@ -21,7 +25,7 @@ impl Session {
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_else(|| "none".to_owned());
         if !content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted)) {
             let host = host(&response);
-            return Err(NetError::NotGit { host, content_type: self.mask(&printable(&content_type)) });
+            return Err(NetError::NotGit { host, content_type: self.shown(&content_type, LONGEST_SHOWN) });
         }
         Ok(Answer::new(self, response))
     }
@@ -59,7 +63,7 @@ impl Session {
         if self.is_foreign(response.url()) && (access.http.bearer.is_some() || access.credentials.is_some()) {
             return NetError::LoginNotSent { host, own: self.url().authority() };
         }
-        let realm = challenge.realm.as_deref().map(|realm| self.mask(realm));
+        let realm = challenge.realm.as_deref().map(|realm| self.shown(realm, LONGEST_REALM));
         match () {
             () if !challenge.takes_password() && !challenge.takes_token() => {
                 NetError::LoginUnsupported { host, schemes: challenge.schemes() }
@@ -100,7 +104,7 @@ impl Session {
     /// The repository that a redirect means, not the list of its refs.
     fn whereto(&self, response: &Response) -> String {
         let to = header(response, LOCATION).unwrap_or_else(|| "nowhere".to_owned());
-        self.mask(&printable(to.split("/info/refs").next().unwrap_or_default()))
+        self.shown(to.split("/info/refs").next().unwrap_or_default(), LONGEST_SHOWN)
     }
 }
 

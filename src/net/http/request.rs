@@ -86,12 +86,14 @@ impl Session {
         let port = request.url().port_or_known_default().unwrap_or_default();
         let client = door.clients.client(http, self.is_foreign(request.url()), via.as_ref(), port)?;
         let whom = authority(request.url());
-        client.execute(request).await.map_err(|error| match &via {
+        let answer = client.execute(request).await.map_err(|error| match &via {
             Some(via) => {
                 NetError::from_proxied(&error, &whom, via.authority(), via.login.is_some(), door.connect_timeout)
             }
             None => NetError::from_client(&error, whom, door.connect_timeout),
-        })
+        })?;
+        self.reach();
+        Ok(answer)
     }
 
     /// Goes to where redirects lead, if they are followed.

@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::SshError;
 use crate::net::connect::HangUp;
+use crate::net::counted::Counted;
 use crate::net::host_keys::{Trusted, Verdict};
+use crate::net::http::LONGEST_REMOTE_TEXT;
 use crate::net::{NetError, RemoteText, Session};
 
 /// What the far side may send before we have read it.
@@ -59,11 +61,14 @@ pub(super) async fn handshake(session: &Session, offer: &Offer<'_>, trusted: &Tr
     let seen = Arc::new(Mutex::new(None));
     let farewell = Farewell::default();
     let witness = Witness { trusted: trusted.clone(), seen: Arc::clone(&seen), farewell: farewell.clone() };
-    let shaken = timeout_at(end, client::connect_stream(Arc::new(settings(offer)), stream, witness)).await;
+    let shaken =
+        timeout_at(end, client::connect_stream(Arc::new(settings(offer)), Counted::new(stream, session), witness))
+            .await;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (shaken, seen) {
         (_, Some((key, verdict))) if verdict != Verdict::Trusted => Ok(Handshake::Refused(Box::new(key), verdict)),
         (Ok(Ok(handle)), Some((key, _))) => {
+            session.reach();
             let host_key = key.public_key();
             Ok(Handshake::Trusted(Box::new(Connection { handle, host_key, hang_up, farewell })))
         }
@@ -94,11 +99,17 @@ fn settings(offer: &Offer<'_>) -> client::Config {
 
 /// The library's error as ours.
 pub(super) fn explained(session: &Session, error: &russh::Error, farewell: &Farewell) -> NetError {
+    if let Err(over) = session.within_budget() {
+        return over;
+    }
     let authority = session.url().authority();
     let reason = match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
             let kind = format!("{kind:?}").to_lowercase();
-            format!("no {kind} algorithm in common (the server has {})", printable(&theirs.join(", ")))
+            format!(
+                "no {kind} algorithm in common (the server has {})",
+                session.shown(&theirs.join(", "), LONGEST_FAREWELL)
+            )
         }
         russh::Error::Version => "it does not answer like an SSH server".to_owned(),
         russh::Error::HUP | russh::Error::Disconnect | russh::Error::SendError | russh::Error::RecvError => {
@@ -106,7 +117,7 @@ pub(super) fn explained(session: &Session, error: &russh::Error, farewell: &Fare
             return broken(session, if said.is_empty() { "closed by the server".to_owned() } else { said });
         }
         russh::Error::IO(error) => return broken(session, error.to_string()),
-        error => printable(&error.to_string()),
+        error => session.shown(&error.to_string(), LONGEST_FAREWELL),
     };
     SshError::Protocol { authority, reason }.into()
 }
@@ -115,28 +126,26 @@ fn broken(session: &Session, reason: String) -> NetError {
     NetError::Broken { authority: session.url().authority(), reason }
 }
 
-/// Foreign text on one line and of bounded length.
-fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(LONGEST_FAREWELL).collect()
-}
-
 /// What the server said when it closed the connection.
 #[derive(Clone, Default)]
-pub(super) struct Farewell(Arc<Mutex<String>>);
+pub(super) struct Farewell(Arc<Mutex<Vec<u8>>>);
 
 impl Farewell {
     /// On one line and without the session's secrets; empty if nothing was said.
     pub(super) fn text(&self, session: &Session) -> String {
-        session.mask(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        session
+            .shown(&String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)), LONGEST_FAREWELL)
     }
 
     /// The same as a paragraph of its own.
     pub(super) fn remote(&self, session: &Session) -> RemoteText {
-        RemoteText::said(self.0.lock().unwrap_or_else(PoisonError::into_inner).as_bytes(), session)
+        RemoteText::said(&self.0.lock().unwrap_or_else(PoisonError::into_inner), session)
     }
 
+    /// Of a longer text as much as a [`RemoteText`] is made of, which knows by its length that it was cut.
     fn set(&self, text: &str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = printable(text);
+        let kept = &text.as_bytes()[..text.len().min(LONGEST_REMOTE_TEXT)];
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept.to_owned();
     }
 }
 

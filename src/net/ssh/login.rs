@@ -56,7 +56,7 @@ enum Answer {
 
 impl Login<'_> {
     /// Each method is tried once. A password is not sent to a server that has not said that it takes one: it would count
-    /// as a wrong one there.
+    /// as a wrong one there. One that was refused is not sent again by another method, for the same reason.
     async fn run(&mut self) -> Result<(), NetError> {
         let mut untried = match (&self.key, &self.password) {
             (Some(_), Some(_)) => vec![MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive],
@@ -72,7 +72,7 @@ impl Login<'_> {
                 Answer::More(offered) => (offered, true),
                 Answer::No(offered) => (offered, false),
             };
-            if method == MethodKind::PublicKey && !accepted {
+            if matches!(method, MethodKind::PublicKey | MethodKind::Password) && !accepted {
                 return Err(self.refused(method).into());
             }
             match untried.iter().position(|kind| offered.contains(kind)) {
@@ -197,11 +197,10 @@ impl Login<'_> {
     }
 
     fn questions(&self, prompt: &Prompt) -> SshError {
-        let prompt: String = prompt.prompt.chars().filter(|letter| !letter.is_control()).take(LONGEST_PROMPT).collect();
         SshError::Questions {
             authority: self.session.url().authority(),
             user: user(self.session).to_owned(),
-            prompt: self.session.mask(prompt.trim()),
+            prompt: self.session.shown(prompt.prompt.trim(), LONGEST_PROMPT),
         }
     }
 }

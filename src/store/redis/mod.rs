@@ -220,6 +220,10 @@ impl MirrorStore for RedisStore {
         Ok(secrets)
     }
 
+    fn mark(&self, text: &[u8]) -> Option<String> {
+        Some(self.keys().ok()?.mark(text))
+    }
+
     async fn stored(&self, keys: &[MirrorKey]) -> Result<Vec<Vec<SecretName>>, StoreError> {
         let mut stored = Vec::with_capacity(keys.len());
         for page in keys.chunks(PAGE) {

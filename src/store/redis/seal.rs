@@ -5,6 +5,7 @@ use aes_gcm::aead::{Aead, Generate, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, Mac as _};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -19,6 +20,8 @@ pub struct SealingKey {
     cipher: Aes256Gcm,
     /// Tells keys apart without telling anything about them.
     id: String,
+    /// Makes marks, and nothing else.
+    marks: Hmac<Sha256>,
 }
 
 /// Why a secret could not be sealed or opened, or a key not be read. Holds nothing secret.
@@ -75,8 +78,16 @@ impl SealingKey {
         let raw = Zeroizing::new(BASE64_STANDARD.decode(text.trim()).map_err(|_| SealError::BadKey)?);
         let raw: &[u8; 32] = raw.as_slice().try_into().map_err(|_| SealError::BadKey)?;
         let id = Sha256::digest(raw).iter().take(4).fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+        let mut marks = Hmac::<Sha256>::new_from_slice(raw).map_err(|_| SealError::BadKey)?;
+        marks.update(b"sidemirror marks");
         let raw = Zeroizing::new(Key::<Aes256Gcm>::from(*raw));
-        Ok(Self { cipher: Aes256Gcm::new(&raw), id })
+        Ok(Self { cipher: Aes256Gcm::new(&raw), id, marks })
+    }
+
+    /// Sixteen hexadecimal digits that are the same for the same text, and tell nothing about it without the key.
+    pub(super) fn mark(&self, text: &[u8]) -> String {
+        let mark = self.marks.clone().chain_update(text).finalize().into_bytes();
+        mark.iter().take(8).fold(String::new(), |mark, byte| mark + &format!("{byte:02x}"))
     }
 
     /// Eight hexadecimal digits that tell this key from others, and nothing about it.

@@ -29,6 +29,11 @@ impl SealingKeys {
         self.current.id()
     }
 
+    /// Stands for `text`, as [`SealingKey::mark`] says.
+    pub(super) fn mark(&self, text: &[u8]) -> String {
+        self.current.mark(text)
+    }
+
     /// The ids of all keys that open, the current one first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.keys().map(SealingKey::id)
