@@ -107,8 +107,8 @@ impl Run {
 
     /// Permission to reach the mirror's far side, until the run is cancelled or out of time.
     async fn session(&self) -> Result<Session, RunError> {
-        let url = RemoteUrl::parse(&self.mirror.settings.url)?;
-        let access = access(&self.mirror.settings, self.environment.store.secrets(&self.mirror).await?);
+        let url = RemoteUrl::parse_stored(&self.mirror.settings.url)?;
+        let access = access(&self.mirror.settings, &url, self.environment.store.secrets(&self.mirror).await?);
         let allowance = limits::allowance(&self.mirror.settings.limits.or(&self.environment.limits));
         Ok(self.environment.door.session(url, access, allowance, self.cancel.clone()))
     }

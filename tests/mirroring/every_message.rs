@@ -108,7 +108,7 @@ fn of_the_network() -> Vec<String> {
     );
     texts.extend(one_of_each!(UrlError:
         Scheme; Malformed(reason()); ControlCharacter; Space; QueryOrFragment; Credentials; Option; User;
-        Loginless(Scheme::Git); ShortForm;
+        Loginless(Scheme::Git); ShortForm; NotAsStored;
     ));
     texts
 }

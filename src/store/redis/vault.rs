@@ -173,7 +173,7 @@ impl Vault {
                 continue;
             }
             let resealed = match &mirror {
-                Ok(mirror) => self.keys.reseal(mirror, &name, &sealed),
+                Ok(mirror) => self.keys.reseal(mirror, mirror, &name, &sealed),
                 Err(_) => Err(SealError::Damaged),
             };
             match resealed {

@@ -31,11 +31,10 @@ pub(super) struct CheckArgs {
 /// Exits with 1 if a step failed.
 pub(super) async fn check(administration: &Administration, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let mirror = existing(administration, &args.which).await?;
-    let secrets = administration.store.secrets(&mirror).await?;
     let config = &administration.config;
     let limits = mirror.settings.limits.or(&config.mirror.limits);
-    let url = RemoteUrl::parse(&mirror.settings.url)?;
-    let access = access(&mirror.settings, secrets);
+    let url = RemoteUrl::parse_stored(&mirror.settings.url)?;
+    let access = access(&mirror.settings, &url, administration.store.secrets(&mirror).await?);
     let session = door::open(config)?.session(url, access, allowance(&limits), CancellationToken::new());
     let program = engines::program(config)?;
     let engine = match mirror.settings.engine {
