@@ -13,6 +13,7 @@ use crate::mirror::branches::BadBranchRegex;
 use crate::net::{NetError, UrlError};
 use crate::sidekiq::{Cancellations, JobFailure, NotDone};
 use crate::store::StoreError;
+use crate::store::redis::SealError;
 
 /// What stands in `error_class` of a job whose run failed.
 const FAILED: &str = "Sidemirror::UpdateError";
@@ -35,6 +36,9 @@ pub enum RunError {
     /// Another process has held the repository for longer than any run may take.
     #[error(transparent)]
     LockedForLong(GitError),
+    /// No worker that took the job had the key of the mirror's secrets, for longer than any run may take.
+    #[error(transparent)]
+    KeyMissingForLong(StoreError),
     /// A stored branch expression is not valid.
     #[error(transparent)]
     Branches(#[from] BadBranchRegex),
@@ -112,9 +116,23 @@ impl RunError {
                 | Self::UnderWay
                 | Self::HostBusy { .. }
                 | Self::Redis(_)
-                | Self::Store(StoreError::Redis(_))
+                | Self::Store(StoreError::Redis(_) | StoreError::Outdated(_))
                 | Self::Git(GitError::Locked { .. })
-        )
+        ) || self.wants_a_key()
+    }
+
+    /// Whether this worker has not got the key that the mirror's secrets were sealed with. Another one may.
+    pub const fn wants_a_key(&self) -> bool {
+        matches!(self, Self::Store(error) if is_about_a_key(error))
+    }
+
+    /// The same, where it has not passed for a long time.
+    pub(super) fn after_long(self) -> Self {
+        match self {
+            Self::Git(error @ GitError::Locked { .. }) => Self::LockedForLong(error),
+            Self::Store(error) if is_about_a_key(&error) => Self::KeyMissingForLong(error),
+            other => other,
+        }
     }
 
     /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs
@@ -148,6 +166,10 @@ impl RunError {
                 tracing::info!(reason = %self, "put off");
                 Err(NotDone::Later(wait))
             }
+            keyless if keyless.wants_a_key() => {
+                tracing::error!(reason = %keyless, "put off: is this worker forgotten when keys are exchanged?");
+                Err(NotDone::Later(LATER))
+            }
             passing if passing.is_passing() => {
                 tracing::info!(reason = %passing, "put off");
                 Err(NotDone::Later(LATER))
@@ -166,4 +188,8 @@ impl RunError {
         let text = self.to_string();
         text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).take(LONGEST).collect()
     }
+}
+
+const fn is_about_a_key(error: &StoreError) -> bool {
+    matches!(error, StoreError::Seal(SealError::OtherKey { .. } | SealError::NoKey(_)))
 }

@@ -255,10 +255,9 @@ impl Run {
             RunError::Interrupted
         } else if !self.owned.is_trusted() {
             RunError::Superseded
-        } else if let RunError::Git(error @ GitError::Locked { .. }) = error {
-            // Another run ends in time; what holds the repository for longer is somebody's to look at.
-            let waits_for_long = job.age().is_some_and(|age| age > self.environment.limits.time(Limit::Run));
-            if waits_for_long { RunError::LockedForLong(error) } else { error.into() }
+        } else if job.age().is_some_and(|age| age > self.environment.limits.time(Limit::Run)) {
+            // Another run ends in time, and another worker may have the key; what lasts longer is somebody's to look at.
+            error.after_long()
         } else {
             error
         }

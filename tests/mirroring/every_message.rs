@@ -165,6 +165,7 @@ fn of_a_run() -> Vec<String> {
         Url(UrlError::Scheme);
         Git(GitError::Corrupt(reason()));
         LockedForLong(GitError::Corrupt(reason()));
+        KeyMissingForLong(StoreError::Seal(SealError::Damaged));
         Branches(BadBranchRegex::TooLong(300));
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());

@@ -1,5 +1,7 @@
 //! One key follows another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine as _;
@@ -97,12 +99,72 @@ fn where_a_key_is_lost_what_it_sealed_is_named_and_thrown_away_when_that_is_aske
     let other = file(&installation, "other.key", &key(8));
     let installation = installation.mirror("secret_key_file", other.display());
     refusal(&installation.cli(&["secrets", "rotate"]));
-    let told = installation.cli_ok(&["secrets", "rotate", "--discard-unreadable"]);
+    let before = sealed(&redis, "pull:1");
+    let unsure = refusal(&installation.cli(&["secrets", "rotate", "--discard-unreadable"]));
+    assert!(unsure.contains("1 secrets, key ") && unsure.contains("not configured: thrown away"), "{unsure}");
+    assert!(unsure.contains("give --yes, too"), "{unsure}");
+    assert_eq!(sealed(&redis, "pull:1"), before);
+    let told = installation.cli_ok(&["secrets", "rotate", "--discard-unreadable", "--yes"]);
     assert!(told.contains("pull mirror 1, login: A secret of the mirror was sealed with key"), "{told}");
     assert!(told.contains("threw 1 away"), "{told}");
     assert!(sealed(&redis, "pull:1").is_empty());
     installation.add_mirror("pull", 2, "g/p.git", "https://git.example.com/p.git", &[]);
     assert_eq!(sealed_with(&installation, &key_id(&installation)), 1);
+}
+
+#[test]
+fn secrets_of_a_mirror_whose_record_is_not_readable_are_never_thrown_away() {
+    let redis = Redis::start();
+    let installation = Installation::new(&redis.url());
+    for id in [1, 2] {
+        installation.add_mirror("pull", id, "g/p.git", "https://git.example.com/p.git", &[]);
+    }
+    // As a newer version might write it; our key opens what is beside it.
+    let _: u64 = redis.connection().hset("sidemirror:pull:1", "record", "{\"settings\":7}").unwrap();
+    let before = sealed(&redis, "pull:1");
+    // What is damaged need not be text.
+    let _: u64 = redis.connection().hset("sidemirror:pull:2", "login", b"v2:12345678:\xff").unwrap();
+    let installation = with_new_key(installation);
+    let told = refusal(&installation.cli(&["secrets", "rotate", "--discard-unreadable", "--yes"]));
+    assert!(told.contains("1 secrets could not be opened and stay as they are"), "{told}");
+    assert_eq!(sealed(&redis, "pull:1"), before);
+    assert!(sealed(&redis, "pull:2").is_empty(), "this one is lost");
+}
+
+#[test]
+fn a_rotation_that_others_kept_from_its_end_says_so() {
+    const MIRRORS: u64 = 100;
+    let redis = Redis::start();
+    let installation = Installation::new(&redis.url());
+    let store = Store::open(&redis, &installation);
+    for id in 1..=MIRRORS {
+        store.add_pull(id, "g/p.git", "https://git.example.com/p.git", Utc::now());
+    }
+    let key_id = key_id(&installation);
+    let sealed = |id| (0..3).map(move |nonce| (id, nonce));
+    let texts: Vec<(u64, String)> = (1..=MIRRORS)
+        .flat_map(sealed)
+        .map(|(id, nonce)| (id, sealed_by_version_1(&key_id, &format!("pull:{id} https://git.example.com"), nonce)))
+        .collect();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut connection = redis.connection();
+            while !ended.load(Ordering::Relaxed) {
+                for page in texts.chunks(30) {
+                    let mut pipeline = redis::pipe();
+                    for (id, text) in page {
+                        pipeline.hset(format!("sidemirror:pull:{id}"), "login", text).ignore();
+                    }
+                    let () = pipeline.query(&mut connection).unwrap();
+                }
+            }
+        });
+        let output = installation.cli(&["secrets", "rotate"]);
+        ended.store(true, Ordering::Relaxed);
+        assert!(refusal(&output).contains("changed by others all the time"), "{output:?}");
+    });
+    installation.cli_ok(&["secrets", "rotate"]);
 }
 
 #[test]
@@ -113,7 +175,7 @@ fn a_login_of_an_earlier_version_opens_and_is_resealed() {
     world.add_pull(1, "up.git", &[]);
     let url = world.git.url("up.git");
     let origin = &url[..url.len() - "/up.git".len()];
-    let old = sealed_by_version_1(&key_id(&world.installation), &format!("pull:1 {origin}"));
+    let old = sealed_by_version_1(&key_id(&world.installation), &format!("pull:1 {origin}"), 9);
     let _: u64 = world.redis.connection().hset("sidemirror:pull:1", "login", &old).unwrap();
     world.succeed("pull", 1);
     assert!(world.installation.cli_ok(&["secrets", "rotate"]).starts_with("sealed 1 secrets anew"));
@@ -124,9 +186,9 @@ fn a_login_of_an_earlier_version_opens_and_is_resealed() {
 }
 
 /// A login as the first version sealed it, with the key of the rig's installations.
-fn sealed_by_version_1(key_id: &str, bound_to: &str) -> String {
+fn sealed_by_version_1(key_id: &str, bound_to: &str, nonce: u8) -> String {
     let login = serde_json::json!([GitServer::USER, GitServer::PASSWORD]).to_string();
-    let nonce = [9; 12];
+    let nonce = [nonce; 12];
     let payload = Payload { msg: login.as_bytes(), aad: bound_to.as_bytes() };
     let cipher = Aes256Gcm::new(&Key::<Aes256Gcm>::from([7; 32]));
     let body = cipher.encrypt(&Nonce::from(nonce), payload).unwrap();

@@ -113,7 +113,11 @@ impl RedisStore {
             let key = new.key();
             call.key(Keys::record(key)).key(Keys::due(key.direction)).key(Keys::all(key.direction));
             call.key(old.status_set(key.direction)).key(Keys::status(key.direction, &new.state));
-            call.arg(old.text.as_slice()).arg(old.replaced_by(new)).arg(key.id.0).arg(due_score(new)).arg(secrets.len());
+            call.arg(old.text.as_slice())
+                .arg(old.replaced_by(new))
+                .arg(key.id.0)
+                .arg(due_score(new))
+                .arg(secrets.len());
             for FieldChange { field, seen, sealed } in secrets {
                 call.arg(field).arg(seen).arg(sealed);
             }
