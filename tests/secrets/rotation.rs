@@ -1,7 +1,5 @@
 //! One key follows another.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use aes_gcm::aead::{Aead as _, KeyInit as _, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine as _;
@@ -133,38 +131,33 @@ fn secrets_of_a_mirror_whose_record_is_not_readable_are_never_thrown_away() {
 
 #[test]
 fn a_rotation_that_others_kept_from_its_end_says_so() {
-    const MIRRORS: u64 = 100;
     let redis = Redis::start();
     let installation = Installation::new(&redis.url());
-    let store = Store::open(&redis, &installation);
-    for id in 1..=MIRRORS {
-        store.add_pull(id, "g/p.git", "https://git.example.com/p.git", Utc::now());
-    }
+    installation.add_mirror("pull", 1, "g/p.git", "https://git.example.com/p.git", &[]);
     let key_id = key_id(&installation);
-    let sealed = |id| (0..3).map(move |nonce| (id, nonce));
-    let texts: Vec<(u64, String)> = (1..=MIRRORS)
-        .flat_map(sealed)
-        .map(|(id, nonce)| (id, sealed_by_version_1(&key_id, &format!("pull:{id} https://git.example.com"), nonce)))
-        .collect();
-    let ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut connection = redis.connection();
-            while !ended.load(Ordering::Relaxed) {
-                for page in texts.chunks(30) {
-                    let mut pipeline = redis::pipe();
-                    for (id, text) in page {
-                        pipeline.hset(format!("sidemirror:pull:{id}"), "login", text).ignore();
-                    }
-                    let () = pipeline.query(&mut connection).unwrap();
-                }
+    let proxy = Proxy::to(redis.port());
+    let installation = installation.with_redis(&format!("redis://127.0.0.1:{}", proxy.port()));
+    proxy.close_gate();
+    let output = std::thread::scope(|scope| {
+        let rotating = scope.spawn(|| installation.cli(&["secrets", "rotate"]));
+        let mut nonces = (1..=u8::MAX).cycle();
+        // Between any two of its commands there is another login, sealed as before.
+        while !rotating.is_finished() {
+            if proxy.gate_is_closed() && proxy.held_connections() > 0 {
+                let bound_to = "pull:1 https://git.example.com";
+                let login = sealed_by_version_1(&key_id, bound_to, nonces.next().unwrap());
+                let _: u64 = redis.connection().hset("sidemirror:pull:1", "login", login).unwrap();
+                proxy.close_gate_after(1);
+                proxy.open_gate();
             }
-        });
-        let output = installation.cli(&["secrets", "rotate"]);
-        ended.store(true, Ordering::Relaxed);
-        assert!(refusal(&output).contains("changed by others all the time"), "{output:?}");
+            std::thread::yield_now();
+        }
+        rotating.join().unwrap()
     });
-    installation.cli_ok(&["secrets", "rotate"]);
+    proxy.open_gate();
+    let told = refusal(&output);
+    assert!(told.contains("1 secrets were being changed by others all the time"), "{told}");
+    assert!(installation.cli_ok(&["secrets", "rotate"]).starts_with("sealed 1 secrets anew"));
 }
 
 #[test]
