@@ -44,6 +44,12 @@ impl Administration {
         Ok(key_in_use::take_into_use(&self.redis, &secret_key::sealing_keys(&self.config)?).await?)
     }
 
+    /// The same before the settings change that this mirror's secrets are bound to. Without any, no key is needed.
+    pub(super) async fn ready_to_reseal(&self, key: MirrorKey) -> anyhow::Result<()> {
+        let has_secrets = self.store.stored(&[key]).await?.iter().any(|stored| !stored.is_empty());
+        if has_secrets { self.ready_to_seal().await } else { Ok(()) }
+    }
+
     /// Whether a live run is at this mirror.
     pub(super) async fn is_running(&self, key: MirrorKey) -> anyhow::Result<bool> {
         Ok(run::owned(&self.redis, &[key]).await?.contains(&true))

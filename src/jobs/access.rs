@@ -7,12 +7,13 @@ use crate::mirror::record::Settings;
 use crate::net::{Access, Credentials, HttpAccess, Redirects, RemoteUrl, Scheme, SshAccess};
 use crate::store::{Login, Secrets};
 
-/// All that a run, or a check, of a mirror with these settings may use. Over SSH either the password or the key is
-/// among it, as the mirror's `auth_method` says, and never both: a server must not be tried with what it was not given.
-pub fn access(settings: &Settings, secrets: Secrets) -> Access {
+/// All that a run, or a check, of a mirror with these settings may use at its `url`. Over SSH either the password or
+/// the key is among it, as the mirror's `auth_method` says, and never both: a server must not be tried with what it was
+/// not given.
+pub fn access(settings: &Settings, url: &RemoteUrl, secrets: Secrets) -> Access {
     let reach = &settings.reach;
     let with_key = reach.auth_method == AuthMethod::SshPublicKey;
-    let over_ssh = RemoteUrl::parse(&settings.url).is_ok_and(|url| url.scheme() == Scheme::Ssh);
+    let over_ssh = url.scheme() == Scheme::Ssh;
     let credentials = secrets.login.map(|login| {
         let password = if over_ssh && with_key { SecretString::default() } else { login.password };
         Credentials::new(login.user, password)

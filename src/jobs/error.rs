@@ -15,6 +15,7 @@ use crate::mirror::hosts::HostRules;
 use crate::net::{NetError, UrlError};
 use crate::sidekiq::{Cancellations, JobFailure, NotDone};
 use crate::store::StoreError;
+use crate::store::redis::SealError;
 
 /// What stands in `error_class` of a job whose run failed.
 const FAILED: &str = "Sidemirror::UpdateError";
@@ -37,6 +38,9 @@ pub enum RunError {
     /// Another process has held the repository for longer than any run may take.
     #[error(transparent)]
     LockedForLong(GitError),
+    /// No worker that took the job had the key of the mirror's secrets, for longer than any run may take.
+    #[error(transparent)]
+    KeyMissingForLong(StoreError),
     /// A stored branch expression is not valid.
     #[error(transparent)]
     Branches(#[from] BadBranchRegex),
@@ -115,17 +119,31 @@ impl RunError {
 
     /// Whether this is nobody's failure and will pass: the mirror is not marked failed, and its job is run again.
     pub fn is_passing(&self) -> bool {
-        self.put_off().is_some()
-            || matches!(
-                self,
-                Self::Interrupted
-                    | Self::Superseded
-                    | Self::UnderWay
-                    | Self::HostBusy { .. }
-                    | Self::Redis(_)
-                    | Self::Store(StoreError::Redis(_))
-                    | Self::Git(GitError::Locked { .. })
-            )
+        let passes = matches!(
+            self,
+            Self::Interrupted
+                | Self::Superseded
+                | Self::UnderWay
+                | Self::HostBusy { .. }
+                | Self::Redis(_)
+                | Self::Store(StoreError::Redis(_) | StoreError::Outdated(_))
+                | Self::Git(GitError::Locked { .. })
+        );
+        passes || self.put_off().is_some() || self.wants_a_key()
+    }
+
+    /// Whether this worker has not got the key that the mirror's secrets were sealed with. Another one may.
+    pub const fn wants_a_key(&self) -> bool {
+        matches!(self, Self::Store(error) if is_about_a_key(error))
+    }
+
+    /// The same, where it has not passed for a long time.
+    pub(super) fn after_long(self) -> Self {
+        match self {
+            Self::Git(error @ GitError::Locked { .. }) => Self::LockedForLong(error),
+            Self::Store(error) if is_about_a_key(&error) => Self::KeyMissingForLong(error),
+            other => other,
+        }
     }
 
     /// Whether the job fails with the run, so that it is retried if its payload says so. A push that met diverged refs
@@ -159,6 +177,10 @@ impl RunError {
                 tracing::info!(reason = %self, "put off");
                 Err(NotDone::Later(wait))
             }
+            keyless if keyless.wants_a_key() => {
+                tracing::error!(reason = %keyless, "put off: is this worker forgotten when keys are exchanged?");
+                Err(NotDone::Later(LATER))
+            }
             passing if passing.is_passing() => {
                 let wait = passing.put_off().unwrap_or(LATER);
                 tracing::info!(reason = %passing, "put off");
@@ -178,4 +200,8 @@ impl RunError {
         let text = self.to_string();
         text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).take(LONGEST).collect()
     }
+}
+
+const fn is_about_a_key(error: &StoreError) -> bool {
+    matches!(error, StoreError::Seal(SealError::OtherKey { .. } | SealError::NoKey(_)))
 }

@@ -105,8 +105,8 @@ impl Run {
 
     /// Permission to reach the mirror's far side, until the run is cancelled or out of time.
     async fn session(&self) -> Result<Session, RunError> {
-        let url = RemoteUrl::parse(&self.mirror.settings.url)?;
-        let access = access(&self.mirror.settings, self.environment.store.secrets(&self.mirror).await?);
+        let url = RemoteUrl::parse_stored(&self.mirror.settings.url)?;
+        let access = access(&self.mirror.settings, &url, self.environment.store.secrets(&self.mirror).await?);
         let allowance = limits::allowance(&self.mirror.settings.limits.or(&self.environment.limits));
         Ok(self.environment.door.session(url, access, allowance, self.cancel.clone()))
     }
@@ -265,10 +265,9 @@ impl Run {
             RunError::Interrupted
         } else if !self.owned.is_trusted() {
             RunError::Superseded
-        } else if let RunError::Git(error @ GitError::Locked { .. }) = error {
-            // Another run ends in time; what holds the repository for longer is somebody's to look at.
-            let waits_for_long = job.age().is_some_and(|age| age > self.environment.limits.time(Limit::Run));
-            if waits_for_long { RunError::LockedForLong(error) } else { error.into() }
+        } else if job.age().is_some_and(|age| age > self.environment.limits.time(Limit::Run)) {
+            // Another run ends in time, and another worker may have the key; what lasts longer is somebody's to look at.
+            error.after_long()
         } else {
             error
         }

@@ -92,11 +92,14 @@ impl Settings {
         }
     }
 
-    /// Scheme, host and port of the far side: what a login is given for.
+    /// Scheme, host and port of the far side: what a login is given for. An `@` behind them, which no stored address
+    /// has, could make something else the host: such an address is an origin of its own.
     pub fn origin(&self) -> &str {
         let host = self.url.find("://").map_or(0, |scheme| scheme + 3);
-        let path = self.url[host..].find('/').map_or(self.url.len(), |path| host + path);
-        &self.url[..path]
+        match self.url[host..].find('/').map(|path| self.url.split_at(host + path)) {
+            Some((origin, path)) if !path.contains('@') => origin,
+            _ => &self.url,
+        }
     }
 
     /// The direction these rules belong to.
@@ -136,6 +139,8 @@ mod tests {
             ("https://git.example.com/a/b.git", "https://git.example.com"),
             ("http://[::1]:8080/a.git", "http://[::1]:8080"),
             ("https://git.example.com", "https://git.example.com"),
+            ("ssh://git@git.example.com/a.git", "ssh://git@git.example.com"),
+            ("ssh://git@git.example.com/x@evil.com/r", "ssh://git@git.example.com/x@evil.com/r"),
         ] {
             let settings = Settings::new(Direction::Pull, String::new(), url.to_owned());
             assert_eq!(settings.origin(), origin);

@@ -36,7 +36,8 @@ pub trait MirrorStore: Send + Sync {
         Ok(answers.pop().unwrap_or(Transition::Missing))
     }
 
-    /// A mirror's secrets, opened. They are only given for the place that they were set for.
+    /// A mirror's secrets, opened. They are only given for the place that they were set for, and for the settings that
+    /// the mirror has now: [`StoreError::Outdated`] if it was read before they were changed.
     async fn secrets(&self, mirror: &Mirror) -> Result<Secrets, StoreError>;
 
     /// Stands for `text` where it must not be seen: the same for the same text, and without the key that seals secrets
@@ -54,11 +55,11 @@ pub trait MirrorStore: Send + Sync {
 
     /// Changes a mirror's settings and secrets; `None` if there is none of this name. A secret that is not set here
     /// stays, unless the host or proxy that it was given for becomes another. `change` may be called again when
-    /// somebody else was faster.
+    /// somebody else was faster; when it declines, nothing is changed at all.
     async fn change(
         &self,
         key: MirrorKey,
-        change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
+        change: &mut (dyn for<'m> FnMut(&'m mut Mirror) -> Result<(), Declined> + Send),
         secrets: &SecretsChange,
     ) -> Result<Option<Mirror>, StoreError>;
 
@@ -69,6 +70,9 @@ pub trait MirrorStore: Send + Sync {
     async fn list(&self, direction: Direction) -> Result<Vec<Mirror>, StoreError>;
 }
 
+/// Why a change does not apply to a mirror as it is.
+pub type Declined = Box<dyn std::error::Error + Send + Sync>;
+
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
@@ -78,7 +82,7 @@ pub enum Transition {
     Refused(Refused),
     /// There is no such mirror.
     Missing,
-    /// Its record cannot be understood, for this reason. It is not due any more.
+    /// Its record cannot be understood, for this reason. It is not due for a while.
     Unreadable(String),
 }
 
@@ -117,4 +121,10 @@ pub enum StoreError {
     /// Others kept changing the record.
     #[error("Mirror {0} is being changed by others all the time; try again.")]
     Contended(MirrorKey),
+    /// It was changed or removed after it had been read.
+    #[error("Mirror {0} was changed in just this moment.")]
+    Outdated(MirrorKey),
+    /// A change does not apply to the mirror as it is.
+    #[error(transparent)]
+    Declined(Declined),
 }

@@ -113,7 +113,7 @@ fn of_the_network() -> Vec<String> {
     );
     texts.extend(one_of_each!(UrlError:
         Scheme; Malformed(reason()); ControlCharacter; Space; QueryOrFragment; Credentials; Option; User;
-        Loginless(Scheme::Git); ShortForm;
+        Loginless(Scheme::Git); ShortForm; NotAsStored;
     ));
     texts
 }
@@ -179,6 +179,7 @@ fn of_a_run() -> Vec<String> {
         Url(UrlError::Scheme);
         Git(GitError::Corrupt(reason()));
         LockedForLong(GitError::Corrupt(reason()));
+        KeyMissingForLong(StoreError::Seal(SealError::Damaged));
         Branches(BadBranchRegex::TooLong(300));
         Store(StoreError::Seal(SealError::Damaged));
         Incomplete(everything_undone());

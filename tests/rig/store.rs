@@ -42,7 +42,10 @@ impl Store {
 
     /// Changes the state of a pull mirror by hand.
     pub fn change_state(&self, id: u64, mut change: impl FnMut(&mut RunState) + Send) {
-        let mut apply = |mirror: &mut Mirror| change(&mut mirror.state);
+        let mut apply = |mirror: &mut Mirror| {
+            change(&mut mirror.state);
+            Ok(())
+        };
         let keep = SecretsChange::default();
         let changed = self.store.change(MirrorKey::pull(MirrorId(id)), &mut apply, &keep);
         self.runtime.block_on(changed).unwrap().unwrap();

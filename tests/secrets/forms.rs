@@ -161,7 +161,7 @@ fn what_would_show_or_makes_no_sense_is_refused_and_nothing_is_stored() {
     file(&files.installation, "two-lines", "a\nb\n");
     file(&files.installation, "both.pem", &{
         let read = |name: &str| std::fs::read_to_string(files.installation.folder().join(name)).unwrap();
-        read("us.crt") + &read("us.key")
+        [read("us.crt"), read("us.key")].concat()
     });
     let refusals: Vec<String> = [
         "--url https://bob:hunter2@git.example.com/p.git",
@@ -172,6 +172,7 @@ fn what_would_show_or_makes_no_sense_is_refused_and_nothing_is_stored() {
         "--header-file FOLDER/header",
         "--header-file Host=FOLDER/header",
         "--header-file X\u{e9}=FOLDER/header",
+        "--header-file X*=FOLDER/header",
         "--proxy http://through:hunter2@proxy.example.com:3128",
         "--proxy proxy.example.com",
         "--proxy-user through --proxy-password-file FOLDER/proxy",

@@ -91,6 +91,23 @@ fn a_worker_with_another_key_does_not_start_and_overwrites_nothing() {
 }
 
 #[test]
+fn where_no_key_is_recorded_every_secret_must_be_ours_and_what_is_no_secret_does_not_count() {
+    let redis = Redis::start();
+    let installation = with_secret(&redis);
+    let mut connection = redis.connection();
+    let _: () = connection.del("sidemirror:secrets:key").unwrap();
+    let _: u64 = connection.hset("sidemirror:pull:1", "bearer", "v2:0badc0de:AAAA").unwrap();
+    let _: u64 = connection.hset("sidemirror:pull:1", "header:x", "no secret").unwrap();
+    for command in [["secrets", "rotate"].as_slice(), &["run"]] {
+        let refusal = refusal(&installation.cli(command));
+        assert!(refusal.contains("sealed with key 0badc0de (1 secrets)"), "{refusal}");
+    }
+    let _: u64 = connection.hdel("sidemirror:pull:1", "bearer").unwrap();
+    installation.cli(&["secrets", "rotate"]);
+    assert_eq!(connection.get::<_, String>("sidemirror:secrets:key").unwrap(), key_id(&installation));
+}
+
+#[test]
 fn a_generated_key_is_its_owners_alone_and_never_takes_the_place_of_another() {
     let redis = Redis::start();
     let installation = Installation::new(&redis.url());

@@ -6,6 +6,8 @@ mod forms;
 mod key_sources;
 mod rotation;
 mod settings_of_a_run;
+mod store;
+mod tampering;
 mod vault;
 
 #[path = "../rig/mod.rs"]

@@ -60,8 +60,10 @@ pub(super) async fn trust(administration: &Administration, args: &TrustArgs) -> 
         if changed {
             mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
         }
+        Ok(())
     };
     let key = args.which.key();
+    administration.ready_to_reseal(key).await?;
     let mirror = administration.store.change(key, &mut change, &SecretsChange::default()).await?;
     mirror.with_context(|| missing(key))?;
     if args.json {

@@ -57,6 +57,7 @@ pub(super) async fn generate(administration: &Administration, args: &GenerateArg
     let mut change = |mirror: &mut Mirror| {
         mirror.settings.reach.auth_method = AuthMethod::SshPublicKey;
         mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
+        Ok(())
     };
     let mirror = administration.store.change(key, &mut change, &secrets).await?;
     mirror.with_context(|| missing(key))?;

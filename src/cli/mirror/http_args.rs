@@ -179,6 +179,10 @@ impl HttpSettings {
 fn header_name(flag: &str, name: &str) -> anyhow::Result<String> {
     let name =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| anyhow!("{flag}: {name:?} is no name of a header"))?;
+    // HTTP allows it; the store takes it for all headers.
+    if name.as_str().contains('*') {
+        bail!("{flag}: {name:?} holds a `*`, which no server asks for");
+    }
     if is_own_header(&name) {
         bail!("{flag}: {name} is set by the connection itself");
     }

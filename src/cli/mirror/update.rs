@@ -13,7 +13,7 @@ use super::view::View;
 use super::{RuleArgs, Which, existing, missing};
 use crate::git::Repositories;
 use crate::mirror::record::{Mirror, Settings};
-use crate::store::{Change, SecretsChange};
+use crate::store::{Change, Declined, SecretsChange};
 
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
@@ -83,23 +83,20 @@ pub(super) async fn update(administration: &Administration, args: &UpdateArgs) -
     }
     if secrets.sets_something() {
         administration.ready_to_seal().await?;
+    } else if after.reach != before.reach {
+        administration.ready_to_reseal(key).await?;
     }
 
     let begin_anew = after.url != before.url || after.reach != before.reach || secrets.sets_something();
     // Applied to the mirror as it is at that moment: somebody else may be changing it, too.
-    let mut applied = Ok(());
-    let mut change = |mirror: &mut Mirror| match given.over(&mirror.settings) {
-        Err(error) => applied = Err(error),
-        Ok(settings) => {
-            applied = Ok(());
-            mirror.settings = settings;
-            if begin_anew {
-                mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
-            }
+    let mut change = |mirror: &mut Mirror| -> Result<(), Declined> {
+        mirror.settings = given.over(&mirror.settings)?;
+        if begin_anew {
+            mirror.state.begin_anew(mirror.settings.direction(), Utc::now());
         }
+        Ok(())
     };
     let mirror = administration.store.change(key, &mut change, &secrets).await?;
-    applied?;
     let mirror = mirror.with_context(|| missing(key))?;
     if args.json {
         return output::json(&View::load(administration, &mirror).await?);

@@ -1,15 +1,18 @@
 //! `secrets rotate`.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
 use super::super::administration::Administration;
-use super::super::output;
+use super::super::{output, secret_key};
 use super::vault;
-use crate::store::redis::Rotation;
+use crate::store::redis::{Rotation, Vault};
+
+/// Bytes of an answer; only `yes` is one.
+const LONGEST_ANSWER: u64 = 16;
 
 pub(super) const STEPS: &str = "\
 To exchange the key:
@@ -24,29 +27,69 @@ pub(super) struct RotateArgs {
     /// Throw away what none of the keys opens, where a key is lost; those mirrors then need their secrets again
     #[arg(long)]
     discard_unreadable: bool,
+    /// Do not ask whether that is meant
+    #[arg(long, requires = "discard_unreadable")]
+    yes: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn rotate(administration: &Administration, args: &RotateArgs) -> anyhow::Result<()> {
+    let vault = vault(administration)?;
     // With a lost key in use, nobody could ever begin.
-    if !args.discard_unreadable {
+    if args.discard_unreadable {
+        if !is_meant(&vault, administration, args.yes).await? {
+            bail!("nothing was changed");
+        }
+    } else {
         administration.ready_to_seal().await?;
     }
     let mut progress = Progress { shown: false };
-    let rotation =
-        vault(administration)?.rotate(args.discard_unreadable, &mut |rotation| progress.show(rotation)).await?;
+    let rotation = vault.rotate(args.discard_unreadable, &mut |rotation| progress.show(rotation)).await?;
     progress.end();
     report(&rotation, args.json)?;
     if rotation.unreadable > 0 {
         bail!(
             "{} secrets could not be opened and stay as they are; name the files with their keys in \
-             mirror.previous_secret_key_files, or throw them away with --discard-unreadable",
+             mirror.previous_secret_key_files, or throw them away with --discard-unreadable (not those of mirrors \
+             whose records are not readable: remove these mirrors, or use a newer sidemirror)",
             rotation.unreadable
         );
     }
+    if rotation.contended > 0 {
+        bail!(
+            "{} secrets were being changed by others all the time and may still be sealed with an earlier key; run it \
+             again",
+            rotation.contended
+        );
+    }
     Ok(())
+}
+
+/// Shows how many secrets there are under which key, and makes sure that somebody wants to lose those that none opens.
+async fn is_meant(vault: &Vault, administration: &Administration, yes: bool) -> anyhow::Result<bool> {
+    let keys = secret_key::sealing_keys(&administration.config)?;
+    let mut terminal = std::io::stderr();
+    for (id, secrets) in vault.count().await? {
+        let what = match id.as_str() {
+            "" => "not sealed at all: thrown away".to_owned(),
+            id if keys.ids().any(|ours| ours == id) => format!("key {id}: kept, unless damaged"),
+            id => format!("key {id}, which is not configured: thrown away"),
+        };
+        // Whoever cannot be told can still not say yes by mistake.
+        let _ = writeln!(terminal, "{secrets} secrets, {what}");
+    }
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("--discard-unreadable throws secrets away for good: give --yes, too, or run it on a terminal");
+    }
+    let _ = write!(terminal, "Throw them away for good? (yes/no) ");
+    let mut answer = String::new();
+    std::io::stdin().lock().take(LONGEST_ANSWER).read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 fn report(rotation: &Rotation, json: bool) -> anyhow::Result<()> {
@@ -56,7 +99,7 @@ fn report(rotation: &Rotation, json: bool) -> anyhow::Result<()> {
                 "direction": unopened.mirror.direction,
                 "id": unopened.mirror.id,
                 "secret": unopened.secret.to_string(),
-                "problem": unopened.problem.to_string(),
+                "problem": unopened.problem,
             })
         });
         return output::json(&json!({
@@ -64,6 +107,7 @@ fn report(rotation: &Rotation, json: bool) -> anyhow::Result<()> {
             "resealed": rotation.resealed,
             "discarded": rotation.discarded,
             "unreadable": rotation.unreadable,
+            "contended": rotation.contended,
             "unopened": named.collect::<Vec<_>>(),
         }));
     }

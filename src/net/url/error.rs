@@ -41,4 +41,7 @@ pub enum UrlError {
          write ssh://user@host:22/path to name a port."
     )]
     ShortForm,
+    /// A stored address that this program would have stored otherwise.
+    #[error("The URL is invalid: it is not written as addresses are stored; set it again.")]
+    NotAsStored,
 }

@@ -73,6 +73,16 @@ impl RemoteUrl {
         }
     }
 
+    /// Reads an address that is stored: one as its `Display` writes it, so that it says the same to whoever only looks
+    /// for where its host ends.
+    ///
+    /// # Errors
+    /// [`UrlError`], which never repeats the text.
+    pub fn parse_stored(text: &str) -> Result<Self, UrlError> {
+        let url = Self::parse(text)?;
+        if url.to_string() == text { Ok(url) } else { Err(UrlError::NotAsStored) }
+    }
+
     fn assemble(scheme: Scheme, userinfo: Option<&str>, place: &str) -> Result<Self, UrlError> {
         let credentials = userinfo.map(login::decode).transpose()?.flatten();
         let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));

@@ -54,6 +54,24 @@ fn an_at_sign_in_the_path_is_no_login_where_a_host_stands_before_it() {
 }
 
 #[test]
+fn a_stored_address_is_read_only_as_it_would_have_been_stored() {
+    for stored in ["https://git.example.com/a.git", "ssh://git@host:2222/a%40b.git", "git://[::1]/a.git"] {
+        assert_eq!(RemoteUrl::parse_stored(stored).unwrap().to_string(), stored);
+    }
+    for other in [
+        "ssh://git@host/x@evil.example.com/r",
+        "https://u:p@host/a.git",
+        "https://git.example.com/a@b.git",
+        "https://git.example.com:443/a.git",
+        "HTTPS://git.example.com/a.git",
+        "git@host:a.git",
+        " https://git.example.com/a.git",
+    ] {
+        assert_eq!(RemoteUrl::parse_stored(other).unwrap_err(), UrlError::NotAsStored, "{other}");
+    }
+}
+
+#[test]
 fn no_form_shows_the_login() {
     let url = RemoteUrl::parse("https://someuser:hunter2@host:8443/x.git").unwrap();
     assert_eq!(url.to_string(), "https://host:8443/x.git");

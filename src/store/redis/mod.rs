@@ -12,6 +12,7 @@
 //! picking due mirrors nor counting reads the whole table.
 
 pub mod key_in_use;
+mod moving;
 mod record;
 mod seal;
 mod sealing_keys;
@@ -23,12 +24,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use redis::{Cmd, Script};
 
+use self::moving::{left_behind, taken_along};
 use self::record::{Keys, Record, read};
 pub use self::seal::{SealError, SealingKey};
 use self::sealing_keys::FieldChange;
 pub use self::sealing_keys::SealingKeys;
 pub use self::vault::{Rotation, Unopened, Vault};
-use super::{Counts, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
+use super::{Counts, Declined, MirrorStore, SecretName, Secrets, SecretsChange, StoreError, Transition};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::record::Mirror;
@@ -37,6 +39,9 @@ use crate::mirror::timing::Jitter;
 
 /// How often a compare-and-swap is tried when others are faster.
 const TRIES: usize = 10;
+
+/// For so long a mirror is not due whose record cannot be understood.
+const UNREADABLE_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
 /// Mirrors read or written in one round trip.
 const PAGE: usize = 500;
@@ -89,6 +94,15 @@ impl RedisStore {
         self.records(&[key]).await?.pop().flatten().transpose()
     }
 
+    /// A mirror's record, and all its fields as they were at the same moment.
+    async fn whole(&self, key: MirrorKey) -> Result<Option<(Record, BTreeMap<String, String>)>, StoreError> {
+        let fields: BTreeMap<String, Vec<u8>> = self.redis.query(&Cmd::hgetall(Keys::record(key))).await?;
+        let Some(record) = fields.get("record") else { return Ok(None) };
+        let record = read(key, record.clone())?;
+        let text = |sealed: Vec<u8>| String::from_utf8_lossy(&sealed).into_owned();
+        Ok(Some((record, fields.into_iter().map(|(field, sealed)| (field, text(sealed))).collect())))
+    }
+
     /// Replaces each record unless it changed meanwhile; tells which were replaced.
     async fn replace(&self, replacements: &[Replacement<'_>]) -> Result<Vec<bool>, StoreError> {
         if replacements.is_empty() {
@@ -99,12 +113,25 @@ impl RedisStore {
             let key = new.key();
             call.key(Keys::record(key)).key(Keys::due(key.direction)).key(Keys::all(key.direction));
             call.key(old.status_set(key.direction)).key(Keys::status(key.direction, &new.state));
-            call.arg(old.text.as_slice()).arg(record::write(new)).arg(key.id.0).arg(due_score(new)).arg(secrets.len());
-            for (field, sealed) in secrets {
-                call.arg(field).arg(sealed);
+            call.arg(old.text.as_slice())
+                .arg(old.replaced_by(new))
+                .arg(key.id.0)
+                .arg(due_score(new))
+                .arg(secrets.len());
+            for FieldChange { field, seen, sealed } in secrets {
+                call.arg(field).arg(seen).arg(sealed);
             }
         }
         Ok(self.redis.invoke(&call).await?)
+    }
+
+    /// A mirror whose record cannot be understood is looked at again after a while, if it is due at all: a worker of a
+    /// newer version may understand it, and must not find it gone.
+    async fn put_off(&self, key: MirrorKey) -> Result<(), StoreError> {
+        let due_at = (Utc::now() + UNREADABLE_AGAIN).timestamp_millis();
+        let mut command = redis::cmd("ZADD");
+        command.arg(Keys::due(key.direction)).arg("XX").arg(due_at).arg(key.id.0);
+        Ok(self.redis.query(&command).await?)
     }
 
     fn circumstances(&self, direction: Direction) -> Circumstances {
@@ -122,17 +149,6 @@ impl RedisStore {
 /// The mirror that a member of an index names.
 fn member_id(member: &[u8]) -> Option<MirrorId> {
     std::str::from_utf8(member).ok()?.parse().ok()
-}
-
-/// The secrets that stay behind when a mirror goes to another place: nothing is ever sent to a host that it was not given
-/// for. What is set for the new place comes after these.
-fn left_behind(old: &Mirror, new: &Mirror) -> Vec<FieldChange> {
-    let (moved, other_proxy) =
-        (old.settings.origin() != new.settings.origin(), old.settings.reach.proxy != new.settings.reach.proxy);
-    let of_host = [SecretName::Login, SecretName::Bearer, SecretName::Header("*".to_owned()), SecretName::ClientKey];
-    let of_proxy = [SecretName::ProxyLogin];
-    let names = of_host.iter().filter(|_| moved).chain(of_proxy.iter().filter(|_| other_proxy));
-    names.map(|name| (name.to_string(), String::new())).collect()
 }
 
 /// The secrets among the fields of a record, by name.
@@ -186,7 +202,7 @@ impl MirrorStore for RedisStore {
                 match record {
                     None => answers[index] = Some(Transition::Missing),
                     Some(Err(error)) => {
-                        self.redis.query::<()>(&Cmd::zrem(Keys::due(key.direction), key.id.0)).await?;
+                        self.put_off(*key).await?;
                         answers[index] = Some(Transition::Unreadable(error.to_string()));
                     }
                     Some(Ok(old)) => match old.mirror.state.after(event, &self.circumstances(key.direction)) {
@@ -210,7 +226,11 @@ impl MirrorStore for RedisStore {
     }
 
     async fn secrets(&self, mirror: &Mirror) -> Result<Secrets, StoreError> {
-        let fields: BTreeMap<String, String> = self.redis.query(&Cmd::hgetall(Keys::record(mirror.key()))).await?;
+        let key = mirror.key();
+        let (record, fields) = self.whole(key).await?.ok_or(StoreError::Outdated(key))?;
+        if record.mirror.settings != mirror.settings {
+            return Err(StoreError::Outdated(key));
+        }
         let mut secrets = Secrets::default();
         for (field, sealed) in fields {
             if let Some(name) = SecretName::parse(&field) {
@@ -258,16 +278,17 @@ impl MirrorStore for RedisStore {
     async fn change(
         &self,
         key: MirrorKey,
-        change: &mut (dyn for<'m> FnMut(&'m mut Mirror) + Send),
+        change: &mut (dyn for<'m> FnMut(&'m mut Mirror) -> Result<(), Declined> + Send),
         secrets: &SecretsChange,
     ) -> Result<Option<Mirror>, StoreError> {
         for _ in 0..TRIES {
-            let Some(old) = self.record(key).await? else { return Ok(None) };
+            let Some((old, fields)) = self.whole(key).await? else { return Ok(None) };
             let mut new = old.mirror.clone();
-            change(&mut new);
-            let mut fields = left_behind(&old.mirror, &new);
-            fields.extend(self.sealed(&new, secrets)?);
-            if self.replace(&[Replacement { old: &old, new: new.clone(), secrets: fields }]).await? == [true] {
+            change(&mut new).map_err(StoreError::Declined)?;
+            let mut changes = left_behind(&old.mirror, &new);
+            changes.extend(self.sealed(&new, secrets)?);
+            changes.extend(taken_along(&self.keys, (&old.mirror, &new), &fields, &changes)?);
+            if self.replace(&[Replacement { old: &old, new: new.clone(), secrets: changes }]).await? == [true] {
                 return Ok(Some(new));
             }
         }

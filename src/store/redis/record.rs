@@ -1,6 +1,7 @@
 //! A mirror as text, and the names of the keys it lives under.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::super::StoreError;
 use crate::mirror::key::{Direction, MirrorKey};
@@ -29,13 +30,37 @@ pub(super) fn read(key: MirrorKey, text: Vec<u8>) -> Result<Record, StoreError> 
     Ok(Record { text, mirror: Mirror { id: key.id, settings: stored.settings, state: stored.state } })
 }
 
-pub(super) fn write(mirror: &Mirror) -> String {
+fn write(mirror: &Mirror) -> Value {
     let stored = Stored { settings: &mirror.settings, state: &mirror.state };
     // Maps with text keys and plain values: there is nothing in it that JSON cannot hold.
-    serde_json::to_string(&stored).unwrap_or_default()
+    serde_json::to_value(&stored).unwrap_or_default()
+}
+
+/// Puts among `after` what there is in `found` and not in `understood`: it is a newer version's.
+fn keep_unknown(found: Value, understood: &Value, after: &mut Value) {
+    let (Value::Object(found), Value::Object(understood), Value::Object(after)) = (found, understood, after) else {
+        return;
+    };
+    for (name, value) in found {
+        match (understood.get(&name), after.get_mut(&name)) {
+            (Some(understood), Some(after)) => keep_unknown(value, understood, after),
+            (None, None) => drop(after.insert(name, value)),
+            // Taken out, or new.
+            _ => {}
+        }
+    }
 }
 
 impl Record {
+    /// The text that takes this one's place.
+    pub(super) fn replaced_by(&self, mirror: &Mirror) -> String {
+        let mut after = write(mirror);
+        if let Ok(found) = serde_json::from_slice(&self.text) {
+            keep_unknown(found, &write(&self.mirror), &mut after);
+        }
+        after.to_string()
+    }
+
     /// The set this record stands in.
     pub(super) fn status_set(&self, direction: Direction) -> String {
         Keys::status(direction, &self.mirror.state)
@@ -68,5 +93,34 @@ impl Keys {
 
     pub(super) fn status_named(direction: Direction, status: &str) -> String {
         format!("sidemirror:{direction}:status:{status}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mirror::key::MirrorId;
+
+    #[test]
+    fn what_a_newer_version_wrote_is_kept_and_what_is_taken_out_stays_out() {
+        let key = MirrorKey::pull(MirrorId(7));
+        let settings = Settings::new(Direction::Pull, "g/p.git".to_owned(), "https://git.example.com/a.git".to_owned());
+        let mut text = write(&Mirror { id: key.id, settings, state: RunState::default() });
+        text["colour"] = json!("red");
+        text["settings"]["depth"] = json!({ "at_most": 3 });
+        text["settings"]["reach"]["proxy"] = json!("http://proxy.example.com:1");
+        text["settings"]["reach"]["address_family"] = json!(6);
+        text["state"]["mood"] = json!([1.5]);
+        let record = read(key, text.to_string().into_bytes()).unwrap();
+
+        let mut mirror = record.mirror.clone();
+        mirror.settings.reach.proxy = None;
+        mirror.state.retry_count = 2;
+        let after: Value = serde_json::from_str(&record.replaced_by(&mirror)).unwrap();
+        text["settings"]["reach"].as_object_mut().unwrap().remove("proxy");
+        text["state"]["retry_count"] = json!(2);
+        assert_eq!(after, text);
     }
 }

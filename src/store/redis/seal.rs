@@ -1,15 +1,18 @@
-//! Secrets at rest: each sealed by itself with AES-256-GCM, under a nonce of its own, bound to its mirror, its name and
-//! the place it was given for, so that it opens as nothing else, for no other mirror, and is sent nowhere else.
+//! Secrets at rest: each sealed by itself with AES-256-GCM, under a nonce of its own, bound to its mirror, its name, the
+//! place it was given for and the way there, so that it opens as nothing else, for no other mirror, and is sent nowhere
+//! else and to nobody in between.
 
 use aes_gcm::aead::{Aead, Generate, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, Mac as _};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::super::SecretName;
+use crate::mirror::reach::Reach;
 use crate::mirror::record::Mirror;
 
 const NONCE_LENGTH: usize = 12;
@@ -42,7 +45,7 @@ pub enum SealError {
         configured: String,
     },
     /// Damaged, or moved here from another mirror.
-    #[error("A sealed secret of the mirror is damaged, or was given for another mirror, host or proxy.")]
+    #[error("A sealed secret of the mirror is damaged, or was given for another mirror, host, proxy or certificate.")]
     Damaged,
 }
 
@@ -114,26 +117,39 @@ impl SealingKey {
         let raw = BASE64_STANDARD.decode(sealed.body).map_err(|_| SealError::Damaged)?;
         let (nonce, body) = raw.split_at_checked(NONCE_LENGTH).ok_or(SealError::Damaged)?;
         let nonce = Nonce::try_from(nonce).map_err(|_| SealError::Damaged)?;
-        let aad = if sealed.is_current() { bound_to(mirror, name) } else { bound_to_in_v1(mirror) };
+        let aad = if sealed.is_current() { bound_to(mirror, name) } else { bound_to_in_v1(mirror, name)? };
         let plain = self.cipher.decrypt(&nonce, Payload { msg: body, aad: aad.as_bytes() });
         plain.map(Zeroizing::new).map_err(|_| SealError::Damaged)
     }
 }
 
 /// What a sealed secret opens for. The key for SSH is never sent, so that it may follow its mirror to another host.
-fn bound_to(mirror: &Mirror, name: &SecretName) -> String {
+pub(super) fn bound_to(mirror: &Mirror, name: &SecretName) -> String {
+    let reach = &mirror.settings.reach;
     let place = match name {
         SecretName::Login | SecretName::Bearer | SecretName::Header(_) | SecretName::ClientKey => {
-            mirror.settings.origin()
+            format!("{} {}", mirror.settings.origin(), way(reach))
         }
-        SecretName::ProxyLogin => mirror.settings.reach.proxy.as_deref().unwrap_or_default(),
-        SecretName::SshKey | SecretName::SshPassphrase => "",
+        SecretName::ProxyLogin => way(reach),
+        SecretName::SshKey | SecretName::SshPassphrase => String::new(),
     };
     format!("v2 {} {name} {place}", mirror.key())
 }
 
-fn bound_to_in_v1(mirror: &Mirror) -> String {
-    format!("{} {}", mirror.key(), mirror.settings.origin())
+/// A digest of what decides who gets to see what is sent: the proxy, and what the far side is known by.
+fn way(reach: &Reach) -> String {
+    // Whoever adds an option decides here whether it belongs to the way.
+    let Reach { proxy, ca, certificate_fingerprint, client_certificate, known_hosts, auth_method: _, redirects: _ } =
+        reach;
+    let way = json!([proxy, ca, certificate_fingerprint, client_certificate, known_hosts]).to_string();
+    BASE64_STANDARD.encode(Sha256::digest(way))
+}
+
+/// Version 1 sealed nothing but logins, and no mirror of it had a way of its own.
+fn bound_to_in_v1(mirror: &Mirror, name: &SecretName) -> Result<String, SealError> {
+    let as_it_was = *name == SecretName::Login && way(&mirror.settings.reach) == way(&Reach::default());
+    let bound_to = || format!("{} {}", mirror.key(), mirror.settings.origin());
+    as_it_was.then(bound_to).ok_or(SealError::Damaged)
 }
 
 impl std::fmt::Debug for SealingKey {
@@ -191,6 +207,54 @@ mod tests {
         let sealed = key(1).seal(&proxied("http://a:1"), &name, SECRET).unwrap();
         assert!(opens(&proxied("http://a:1"), &name, &sealed));
         assert!(!opens(&proxied("http://b:1"), &name, &sealed));
+    }
+
+    #[test]
+    fn a_secret_does_not_open_where_somebody_else_would_see_it_on_its_way() {
+        let sent = [
+            SecretName::Login,
+            SecretName::Bearer,
+            SecretName::Header("x".into()),
+            SecretName::ClientKey,
+            SecretName::ProxyLogin,
+        ];
+        let changes: [fn(&mut Reach); 5] = [
+            |reach| reach.proxy = Some("http://evil.example.com:1".into()),
+            |reach| reach.ca = Some("theirs".into()),
+            |reach| reach.certificate_fingerprint = Some("ab".repeat(32)),
+            |reach| reach.client_certificate = Some("theirs".into()),
+            |reach| reach.known_hosts = "git.example.com ssh-ed25519 AAAA".into(),
+        ];
+        for name in sent {
+            let sealed = key(1).seal(&seven(), &name, SECRET).unwrap();
+            assert!(opens(&seven(), &name, &sealed), "{name}");
+            for (at, change) in changes.iter().enumerate() {
+                let mut other = seven();
+                change(&mut other.settings.reach);
+                assert!(!opens(&other, &name, &sealed), "{name}, change {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_second_host_in_it_opens_nothing() {
+        let ours = mirror(7, "ssh://git@git.example.com/a.git", None);
+        let sealed = key(1).seal(&ours, &SecretName::Login, SECRET).unwrap();
+        assert!(opens(&ours, &SecretName::Login, &sealed));
+        let theirs = mirror(7, "ssh://git@git.example.com/x@evil.example.com/a.git", None);
+        assert!(!opens(&theirs, &SecretName::Login, &sealed));
+    }
+
+    #[test]
+    fn what_version_1_sealed_opens_as_a_login_and_only_without_a_way_of_its_own() {
+        let nonce = Nonce::generate();
+        let payload = Payload { msg: SECRET, aad: b"pull:7 https://git.example.com" };
+        let body = key(1).cipher.encrypt(&nonce, payload).unwrap();
+        let sealed = format!("v1:{}:{}", key(1).id(), BASE64_STANDARD.encode([nonce.as_slice(), &body].concat()));
+        assert!(opens(&seven(), &SecretName::Login, &sealed));
+        assert!(!opens(&seven(), &SecretName::Bearer, &sealed));
+        let proxied = mirror(7, "https://git.example.com/a.git", Some("http://evil.example.com:1"));
+        assert!(!opens(&proxied, &SecretName::Login, &sealed));
     }
 
     #[test]

@@ -14,9 +14,35 @@ pub struct SealingKeys {
     previous: Vec<SealingKey>,
 }
 
-/// A field of a mirror's record and the sealed text that it becomes; no text takes it out. A field that ends in `*`
-/// stands for all that begin like it.
-pub(super) type FieldChange = (String, String);
+/// What becomes of a field of a mirror's record.
+#[derive(Debug)]
+pub(super) struct FieldChange {
+    /// One that ends in `*` stands for all that begin like it, and can only be taken out.
+    pub(super) field: String,
+    /// What it must be for the change to be made; empty: whatever it is.
+    pub(super) seen: String,
+    /// The sealed text that it becomes; none takes it out.
+    pub(super) sealed: String,
+}
+
+impl FieldChange {
+    pub(super) const fn taken_out(field: String) -> Self {
+        Self { field, seen: String::new(), sealed: String::new() }
+    }
+
+    pub(super) const fn set(field: String, sealed: String) -> Self {
+        Self { field, seen: String::new(), sealed }
+    }
+
+    pub(super) const fn replaced(field: String, seen: String, sealed: String) -> Self {
+        Self { field, seen, sealed }
+    }
+
+    /// Whether it is this field that changes.
+    pub(super) fn is_of(&self, field: &str) -> bool {
+        self.field.strip_suffix('*').map_or(self.field == field, |beginning| field.starts_with(beginning))
+    }
+}
 
 impl SealingKeys {
     /// `current` seals; `previous` only open.
@@ -48,13 +74,19 @@ impl SealingKeys {
         Sealed::parse(sealed).is_ok_and(|sealed| sealed.is_current() && sealed.key_id == self.current_id())
     }
 
-    /// The same secret, sealed by the current key.
-    pub(super) fn reseal(&self, mirror: &Mirror, name: &SecretName, sealed: &str) -> Result<String, SealError> {
-        let plain = self.open(mirror, name, sealed)?;
+    /// The same secret of the mirror as it was, sealed by the current key for the mirror as it is now.
+    pub(super) fn reseal(
+        &self,
+        was: &Mirror,
+        is: &Mirror,
+        name: &SecretName,
+        sealed: &str,
+    ) -> Result<String, SealError> {
+        let plain = self.open(was, name, sealed)?;
         if Sealed::parse(sealed)?.is_current() {
-            self.current.seal(mirror, name, &plain)
+            self.current.seal(is, name, &plain)
         } else {
-            self.current.seal(mirror, name, &login_bytes(&v1_login(&plain)?))
+            self.current.seal(is, name, &login_bytes(&v1_login(&plain)?))
         }
     }
 
@@ -94,13 +126,15 @@ impl SealingKeys {
         let plain = |secret: &SecretString| Zeroizing::new(secret.expose_secret().as_bytes().to_vec());
         let mut fields = Vec::new();
         if change.clear_headers {
-            fields.push(("header:*".to_owned(), String::new()));
+            fields.push(FieldChange::taken_out("header:*".to_owned()));
         }
         let mut add = |name: SecretName, change: Change<Zeroizing<Vec<u8>>>| -> Result<(), SealError> {
             match change {
                 Change::Keep => {}
-                Change::Clear => fields.push((name.to_string(), String::new())),
-                Change::Set(plain) => fields.push((name.to_string(), self.current.seal(mirror, &name, &plain)?)),
+                Change::Clear => fields.push(FieldChange::taken_out(name.to_string())),
+                Change::Set(plain) => {
+                    fields.push(FieldChange::set(name.to_string(), self.current.seal(mirror, &name, &plain)?));
+                }
             }
             Ok(())
         };

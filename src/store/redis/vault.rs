@@ -8,7 +8,7 @@ use super::super::{SecretName, StoreError};
 use super::key_in_use;
 use super::record::{Keys, read};
 use super::seal::Sealed;
-use super::{SealError, SealingKeys, member_id};
+use super::{SealingKeys, member_id};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorKey};
 
@@ -42,15 +42,16 @@ pub struct Rotation {
     pub current: usize,
     /// Secrets that no key of ours opens and that were thrown away.
     pub discarded: usize,
-    /// Secrets that no key of ours opens and that were left as they are.
+    /// Secrets that no key of ours opens, or whose mirror's record cannot be understood, and that were left as they are.
     pub unreadable: usize,
     /// The first of those that were not opened.
     pub named: Vec<Unopened>,
-    /// Secrets that somebody else changed in just that moment.
-    contended: usize,
+    /// Secrets that somebody else changed in just that moment, in the last of several goes: they may still be sealed
+    /// with an earlier key.
+    pub contended: usize,
 }
 
-/// A secret that no key of ours opens.
+/// A secret that was not opened.
 #[derive(Debug, Clone)]
 pub struct Unopened {
     /// Whose.
@@ -58,11 +59,11 @@ pub struct Unopened {
     /// Which.
     pub secret: SecretName,
     /// Why.
-    pub problem: SealError,
+    pub problem: String,
 }
 
 /// A secret to be replaced: its field, the text that was read, and the one that takes its place.
-type Replacement = (String, String, String);
+type Replacement = (String, Vec<u8>, String);
 
 impl Vault {
     /// The vault of the store on this Redis.
@@ -99,7 +100,7 @@ impl Vault {
 
     /// Seals everything with the current key, while workers that have both keys go on. It may be broken off and begun
     /// again at any time: what is sealed with which key is told by each secret itself. With `discard`, secrets that none
-    /// of our keys opens are thrown away. `tell` is told after each page how far it has come.
+    /// of our keys opens are thrown away, but for those of mirrors whose records cannot be understood. `tell` is told after each page how far it has come.
     pub async fn rotate(&self, discard: bool, tell: &mut dyn FnMut(&Rotation)) -> Result<Rotation, StoreError> {
         let mut resealed = 0;
         let mut discarded = 0;
@@ -168,27 +169,31 @@ impl Vault {
         let mirror = read(key, record).map(|record| record.mirror);
         let (mut replacements, mut thrown_away) = (Vec::new(), 0);
         for (name, sealed) in secrets(fields) {
+            // What was read may be no text at all.
+            let seen = fields.get(&name.to_string()).cloned().unwrap_or_default();
             if self.keys.is_up_to_date(&sealed) {
                 rotation.current += 1;
                 continue;
             }
-            let resealed = match &mirror {
-                Ok(mirror) => self.keys.reseal(mirror, &name, &sealed),
-                Err(_) => Err(SealError::Damaged),
+            // Of what a secret is bound to is known nothing without the record: our keys may well open it.
+            let (problem, is_lost) = match &mirror {
+                Ok(mirror) => match self.keys.reseal(mirror, mirror, &name, &sealed) {
+                    Ok(resealed) => {
+                        replacements.push((name.to_string(), seen, resealed));
+                        continue;
+                    }
+                    Err(problem) => (problem.to_string(), true),
+                },
+                Err(problem) => (problem.to_string(), false),
             };
-            match resealed {
-                Ok(resealed) => replacements.push((name.to_string(), sealed, resealed)),
-                Err(problem) => {
-                    if rotation.named.len() < NAMED {
-                        rotation.named.push(Unopened { mirror: key, secret: name.clone(), problem });
-                    }
-                    if discard {
-                        thrown_away += 1;
-                        replacements.push((name.to_string(), sealed, String::new()));
-                    } else {
-                        rotation.unreadable += 1;
-                    }
-                }
+            if rotation.named.len() < NAMED {
+                rotation.named.push(Unopened { mirror: key, secret: name.clone(), problem });
+            }
+            if discard && is_lost {
+                thrown_away += 1;
+                replacements.push((name.to_string(), seen, String::new()));
+            } else {
+                rotation.unreadable += 1;
             }
         }
         (replacements, thrown_away)

@@ -66,7 +66,7 @@ async fn way(administration: &Administration, mirror: &Mirror, report: &mut Repo
     let program = engines::program(config)?;
     let home = home::look(config, settings, program.clone(), report);
     let secrets = standing::of_secrets(administration, mirror, report).await?;
-    let url = RemoteUrl::parse(&settings.url);
+    let url = RemoteUrl::parse_stored(&settings.url);
     if let Err(error) = &url {
         let next = format!("`sidemirror mirror update {} {} --url …` corrects it", settings.direction(), mirror.id);
         report.failed("url", error.to_string(), Some(next));
@@ -77,7 +77,8 @@ async fn way(administration: &Administration, mirror: &Mirror, report: &mut Repo
     let allowance = Allowance { deadline: Deadline::after(most), ..allowance(&limits) };
     let door = door::open(config)?;
     let cancel = cancelled_by_hand();
-    let session = door.session(url, access(settings, secrets), allowance, cancel.clone());
+    let access = access(settings, &url, secrets);
+    let session = door.session(url, access, allowance, cancel.clone());
     let engine = engines::engines(config, program.as_ref()).for_run(settings.engine.named());
     let limits = transfer_limits(&limits);
     Ok(Some(Way { door, cancel, session, engine, program, limits, direction: settings.direction(), home }))
