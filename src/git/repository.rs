@@ -164,10 +164,10 @@ impl Repository {
         Ok(self.has_no_refs()? && !format::has_objects(&self.path)?)
     }
 
-    /// Makes an empty repository one with SHA-256 ids, which from here on only the program serves.
-    pub(super) fn become_sha256(&self) -> Result<(), GitError> {
-        format::become_sha256(&self.path)?;
-        self.sha256.set(true);
+    /// Makes an empty repository one with SHA-256 ids, which from then on only the program serves, or one without.
+    pub(super) fn become_format(&self, sha256: bool) -> Result<(), GitError> {
+        format::become_format(&self.path, sha256)?;
+        self.sha256.set(sha256);
         Ok(())
     }
 }
