@@ -120,13 +120,18 @@ impl RunEngine {
         story: &mut dyn FnMut(&mut dyn Upstream),
     ) -> Result<(), GitError> {
         let mut mismatch = Ok(());
-        self.use_program(reason)?.fetch(repository, session, limits, &mut |upstream| {
+        let before = repository.is_sha256();
+        let fetched = self.use_program(reason)?.fetch(repository, session, limits, &mut |upstream| {
             mismatch = take_on_format(repository, upstream.advertisement());
             if mismatch.is_ok() {
                 story(upstream);
             }
-        })?;
-        mismatch
+        });
+        // What a far side only listed does not bind the repository.
+        if repository.is_sha256() != before && repository.is_fresh()? {
+            repository.become_format(before)?;
+        }
+        fetched.and(mismatch)
     }
 
     fn push_by_program(
@@ -296,9 +301,12 @@ impl FarSide for Sending<'_> {
 
 /// Sees to it that the far side's objects can be kept in `repository`: one that is still empty takes their format on.
 fn take_on_format(repository: &Repository, far: &Advertisement) -> Result<(), GitError> {
-    let theirs = far.refs.values().any(ObjectId::is_sha256);
-    if theirs && !repository.is_sha256() && repository.is_fresh()? {
-        return repository.become_sha256();
+    let mut kinds = far.refs.values().map(ObjectId::is_sha256);
+    let theirs = kinds.next().filter(|first| kinds.all(|kind| kind == *first));
+    if let Some(theirs) = theirs.filter(|theirs| *theirs != repository.is_sha256())
+        && repository.is_fresh()?
+    {
+        return repository.become_format(theirs);
     }
     same_format(repository, far)
 }

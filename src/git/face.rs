@@ -3,6 +3,9 @@
 use super::GitError;
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome, Refs};
 
+/// Whether long work may go on.
+pub(super) type Look<'a> = &'a dyn Fn() -> Result<(), GitError>;
+
 /// The refs and histories of one repository. libgit2 and the `git` program each have their way with them, and the
 /// outcome is the same, to the word.
 pub(super) trait Face {
@@ -18,8 +21,9 @@ pub(super) trait Face {
     /// Whether there is no ref at all, of whatever name.
     fn has_no_refs(&self) -> Result<bool, GitError>;
 
-    /// Makes each change whose ref still is where the change says, deletions first.
-    fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError>;
+    /// Makes each change whose ref still is where the change says, deletions first. Asks `look` again and again, and ends
+    /// where that does.
+    fn apply(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError>;
 
     /// Whether `ancestor` is `descendant` or can be reached from it, as commits; `false` where one of them is none, or
     /// not here.
@@ -41,10 +45,19 @@ pub(super) fn parents(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').map(|(at, _)| &name[..at]).filter(|parent| parent.matches('/').count() >= 2)
 }
 
+/// File systems take names of 255 bytes, and git puts `.lock` behind each.
+const LONGEST_PART: usize = 250;
+
 /// Whether git accepts `name` for a ref.
 pub(super) fn check_name(name: &RefName) -> Result<(), String> {
     let valid = name.as_str().starts_with("refs/") && git2::Reference::is_valid_name(name.as_str());
-    if valid { Ok(()) } else { Err("git does not accept this name".to_owned()) }
+    match () {
+        () if !valid => Err("git does not accept this name".to_owned()),
+        () if name.as_str().split('/').any(|part| part.len() > LONGEST_PART) => {
+            Err(format!("a part of its name is longer than {LONGEST_PART} bytes"))
+        }
+        () => Ok(()),
+    }
 }
 
 /// Whether git lets a ref of this name point at the object `id`, which is a `kind`.

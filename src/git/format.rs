@@ -39,9 +39,9 @@ pub(super) fn has_objects(path: &Path) -> Result<bool, GitError> {
     look().map_err(GitError::io("look for objects"))
 }
 
-/// Makes the repository at `path`, which must be empty, one with SHA-256 ids. Both settings come at once, since one of
-/// them alone means something else.
-pub(super) fn become_sha256(path: &Path) -> Result<(), GitError> {
+/// Makes the repository at `path`, which must be empty, one with SHA-256 ids or one without. Both settings come at once,
+/// since one of them alone means something else.
+pub(super) fn become_format(path: &Path, sha256: bool) -> Result<(), GitError> {
     let (config, lock) = (path.join("config"), path.join("config.lock"));
     let write = || -> io::Result<()> {
         // As git does it: whoever makes this file may change the configuration.
@@ -49,7 +49,7 @@ pub(super) fn become_sha256(path: &Path) -> Result<(), GitError> {
         Ok(())
     };
     write().map_err(GitError::io("change the configuration"))?;
-    let changed = settle(&lock).and_then(|()| {
+    let changed = settle(&lock, sha256).and_then(|()| {
         let sync = || File::open(&lock)?.sync_all();
         sync().and_then(|()| fs::rename(&lock, &config)).map_err(GitError::io("change the configuration"))
     });
@@ -59,9 +59,12 @@ pub(super) fn become_sha256(path: &Path) -> Result<(), GitError> {
     changed
 }
 
-fn settle(file: &Path) -> Result<(), GitError> {
+fn settle(file: &Path, sha256: bool) -> Result<(), GitError> {
     let problem = || GitError::library("change the configuration");
     let mut config = git2::Config::open(file).map_err(problem())?;
     config.set_i32("core.repositoryformatversion", 1).map_err(problem())?;
-    config.set_str(OBJECT_FORMAT, "sha256").map_err(problem())
+    if sha256 {
+        return config.set_str(OBJECT_FORMAT, "sha256").map_err(problem());
+    }
+    config.remove(OBJECT_FORMAT).map_err(problem())
 }

@@ -12,6 +12,11 @@ use super::libgit2::{Stateful, Subtransport};
 /// Where no configuration is.
 const NOWHERE: &str = "/nonexistent";
 
+/// Schemes of addresses that no `url.*.insteadOf` of a repository is made for: libgit2 would obey it, and its own
+/// transports read what lies on this machine.
+pub(super) const REQUESTS: &str = "sidemirror-requests";
+pub(super) const CONNECTION: &str = "sidemirror-connection";
+
 /// Prepares libgit2; every way into this room comes through here first.
 ///
 /// * Custom transports come before the built-in ones, so all of these schemes goes through `net`.
@@ -29,12 +34,12 @@ fn set_up() -> Result<(), git2::Error> {
         // SAFETY: nothing of libgit2 runs in this process before `prepare` has returned.
         unsafe { git2::opts::set_search_path(level, NOWHERE)? };
     }
-    for scheme in ["http", "https"] {
+    for scheme in [REQUESTS, "http", "https"] {
         let factory = |remote: &git2::Remote<'_>| Transport::smart(remote, true, Subtransport::of_this_thread());
         // SAFETY: as above; the list of transports is not read while we add to it.
         unsafe { git2::transport::register(scheme, factory)? };
     }
-    for scheme in ["ssh", "git", "file"] {
+    for scheme in [CONNECTION, "ssh", "git", "file"] {
         let factory = |remote: &git2::Remote<'_>| Transport::smart(remote, false, Stateful::of_this_thread());
         // SAFETY: as above.
         unsafe { git2::transport::register(scheme, factory)? };

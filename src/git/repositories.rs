@@ -77,7 +77,7 @@ impl Repositories {
     pub fn stand_in(&self, name: &str, like: Option<&Repository>) -> Result<Repository, GitError> {
         let repository = self.open_or_create(name)?;
         if like.is_some_and(Repository::is_sha256) && !repository.is_sha256() {
-            repository.become_sha256()?;
+            repository.become_format(true)?;
         }
         Ok(repository)
     }

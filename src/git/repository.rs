@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::by_library::ByLibrary;
 use super::by_program::ByProgram;
 use super::choice::Reason;
-use super::face::Face;
+use super::face::{Face, Look};
 use super::{GitError, GitProgram, format};
 use crate::mirror::refs::{Ancestry, ObjectId, RefChange, RefName, RefOutcome, Refs};
+use crate::net::Session;
 
 /// Above so many refs at once the program is quicker, with one transaction instead of a file lock for each.
 const MANY_REFS: usize = 200;
@@ -136,10 +137,25 @@ impl Repository {
     /// # Errors
     /// [`GitError`] when the repository could not be read or written at all.
     pub fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
+        self.apply_while(changes, &|| Ok(()))
+    }
+
+    /// The same for a run that has to end when `session` does: changes that a far side asks for.
+    ///
+    /// # Errors
+    /// [`GitError`]; what was made until then stays.
+    pub fn apply_within(&self, session: &Session, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
+        self.apply_while(changes, &|| Ok(session.check()?))
+    }
+
+    fn apply_while(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
+        let face = self.face()?;
         match &self.program {
             // The first refs of a repository are written quickest as libgit2's face does it.
-            Some(program) if changes.len() > MANY_REFS && !self.has_no_refs()? => program.apply(changes),
-            _ => self.face()?.apply(changes),
+            Some(program) if changes.len() > MANY_REFS && !self.has_no_refs()? => {
+                program.swap_all(changes, self.library().is_ok().then_some(face), look)
+            }
+            _ => face.apply(changes, look),
         }
     }
 
@@ -148,10 +164,10 @@ impl Repository {
         Ok(self.has_no_refs()? && !format::has_objects(&self.path)?)
     }
 
-    /// Makes an empty repository one with SHA-256 ids, which from here on only the program serves.
-    pub(super) fn become_sha256(&self) -> Result<(), GitError> {
-        format::become_sha256(&self.path)?;
-        self.sha256.set(true);
+    /// Makes an empty repository one with SHA-256 ids, which from then on only the program serves, or one without.
+    pub(super) fn become_format(&self, sha256: bool) -> Result<(), GitError> {
+        format::become_format(&self.path, sha256)?;
+        self.sha256.set(sha256);
         Ok(())
     }
 }

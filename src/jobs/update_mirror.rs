@@ -84,7 +84,7 @@ fn pull(run: &Run, session: &Session) -> Result<RunSummary, RunError> {
         let plan = pull_plan::plan(&rules, &local, &far, &WhileAllowed(&repository, session))?;
 
         run.check_ours(session)?;
-        let outcomes = repository.apply(&plan.changes)?;
+        let outcomes = repository.apply_within(session, &plan.changes)?;
         settle_head(&repository, default_branch.as_ref(), &local, &far)?;
         tracing::debug!(objects = transfer.objects, changes = outcomes.len(), "applied");
 

@@ -149,6 +149,9 @@ fn a_new_repository_takes_on_the_object_format_of_its_upstream() {
     // Made by us, as ever, before anybody knows what is to come.
     let ours = world.repositories.open_or_create("new.git").unwrap();
     assert!(!ours.is_sha256());
+    // A list alone binds nobody.
+    fetch(&run(HANDOVER_OBJECTS), &ours, &world.session("p.git"), &Limits::NONE, |_| Ok::<_, GitError>(())).unwrap();
+    assert!(!ours.is_sha256() && !world.repositories.open("new.git").unwrap().is_sha256());
     let run = run(HANDOVER_OBJECTS);
     world.mirror_by(&run, &ours, &world.session("p.git")).unwrap();
     assert_eq!(run.used(), by_git(Reason::NotUnderstood));

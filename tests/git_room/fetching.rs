@@ -24,6 +24,7 @@ with_both_engines!(
     a_tree_with_a_git_folder_in_it_is_refused,
     runs_at_the_same_time_do_not_take_each_others_login,
     fifty_thousand_refs_are_listed_and_a_few_new_ones_among_them_come,
+    a_repository_does_not_say_where_its_upstream_lies,
 );
 
 fn branches_and_both_kinds_of_tags_arrive_and_a_moved_tag_follows(kind: Kind) {
@@ -45,6 +46,28 @@ fn branches_and_both_kinds_of_tags_arrive_and_a_moved_tag_follows(kind: Kind) {
     assert!(ours.is_ancestor(first, second).unwrap());
     assert!(!ours.is_ancestor(second, first).unwrap());
     world.assert_sound(&ours);
+}
+
+fn a_repository_does_not_say_where_its_upstream_lies(kind: Kind) {
+    let world = World::of(kind);
+    let upstream = world.served("p.git");
+    world.commit(&upstream, "main", "one");
+    let trap = world.served("trap.git");
+    world.commit(&trap, "trapped", "two");
+    let ours = world.ours("p.git");
+    for (key, value) in [("insteadOf", "http"), ("insteadOf", "http://127.0.0.1"), ("pushInsteadOf", "http")] {
+        world.git(ours.path(), &["config", "--add", &format!("url.{}.{key}", trap.display()), value]);
+    }
+    world.mirror(&ours, &world.session("p.git")).unwrap();
+    assert_eq!(world.refs(ours.path()), world.refs(&upstream));
+
+    if kind == Kind::Libgit2 {
+        // What libgit2 cannot be kept from obeying ends the run.
+        let url = format!("url.{}.insteadOf", trap.display());
+        world.git(ours.path(), &["config", "--replace-all", &url, "sidemirror-requests://far.invalid/"]);
+        let error = world.list(&ours, &world.session("p.git")).unwrap_err();
+        assert!(error.to_string().contains("rewrites every address"), "{error}");
+    }
 }
 
 fn an_empty_upstream_has_nothing_and_is_no_error(kind: Kind) {

@@ -1,7 +1,10 @@
 //! Moving local refs, judged by git.
 
-use sidemirror::git::Repository;
+use sidemirror::git::{GitError, Repository};
 use sidemirror::mirror::refs::{Ancestry as _, ObjectId, RefChange, RefName};
+
+use sidemirror::net::NetError;
+use tokio_util::sync::CancellationToken;
 
 use crate::both::{Format, with_every_format};
 use crate::world::World;
@@ -13,6 +16,7 @@ with_every_format!(
     symbolic_refs_are_not_read_and_head_is_set,
     ancestry_is_told_of_commits_and_of_tags_of_them,
     three_hundred_refs_move_at_once_and_a_loser_costs_only_itself,
+    names_that_no_file_system_takes_neither_cost_the_others_nor_go_on_when_the_run_ends,
 );
 
 fn results(repository: &Repository, changes: &[RefChange]) -> Vec<Result<(), String>> {
@@ -188,4 +192,32 @@ fn three_hundred_refs_move_at_once_and_a_loser_costs_only_itself(format: Format)
     let read = ours.read_refs(&["refs/heads/many"]).unwrap();
     assert_eq!(read.into_keys().collect::<Vec<_>>(), left);
     world.assert_sound(&ours);
+}
+
+fn names_that_no_file_system_takes_neither_cost_the_others_nor_go_on_when_the_run_ends(format: Format) {
+    let world = World::formatted(format);
+    let (ours, one, _) = with_objects(&world);
+    results(&ours, &[RefChange::create(RefName::branch("first"), one)]);
+    let names = (0..300).map(|number| match number % 3 {
+        0 => format!("{number}{}", "x".repeat(250)),
+        1 => format!("{number}{}", format!("/{}", "y".repeat(240)).repeat(20)),
+        _ => format!("good/{number}"),
+    });
+    let changes: Vec<_> = names.map(|name| RefChange::create(RefName::branch(&name), one)).collect();
+
+    let cancel = CancellationToken::new();
+    let session = world.session_to("http://127.0.0.1:9/p.git", cancel.clone());
+    cancel.cancel();
+    let error = ours.apply_within(&session, &changes).unwrap_err();
+    assert!(matches!(error, GitError::Net(NetError::Cancelled)), "{error:?}");
+
+    let done = results(&ours, &changes);
+    for (number, result) in done.iter().enumerate() {
+        match number % 3 {
+            0 => assert_eq!(result, &Err("a part of its name is longer than 250 bytes".to_owned())),
+            1 => assert!(result.is_err() || format == Format::Reftable, "{number}"),
+            _ => assert_eq!(result, &Ok(()), "{number}"),
+        }
+    }
+    assert_eq!(ours.read_refs(&["refs/heads/good/"]).unwrap().len(), 100);
 }

@@ -1,8 +1,8 @@
 //! Packs that do not come as packs come.
 
 use crate::case::{Case, pull};
-use crate::packs::{Id, Kind, Pack, header, sealed};
-use crate::wire::{FLUSH, band, line, negotiate, sends, upstream};
+use crate::packs::{Id, Kind, Pack, entry_head, header, sealed};
+use crate::wire::{FETCH, FLUSH, band, line, listing, negotiate, sends, serves, upstream};
 
 const MISUNDERSTOOD: &str = r"The remote's answer was not understood: .+\.";
 const UNUSABLE: &str = r"The remote('s answer was not understood| sent unusable objects): .+\.";
@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
         pull(
             "acks_without_end",
             upstream(Id::NOBODY, |visit, _| visit.flood(&line(format!("ACK {} continue\n", Id::NOBODY)).repeat(100))),
-            TOO_LONG,
+            r"The run took longer than 8s and was ended while talking to AT\.|The remote's answer was not understood: .+\.",
         )
         .endless(),
         pull(
@@ -85,6 +85,45 @@ pub(crate) fn cases() -> Vec<Case> {
             }),
             UNUSABLE,
         ),
+        pull(
+            "a_pack_before_the_one_that_counts",
+            upstream(tip, {
+                let pack = pack.clone();
+                move |visit, request| {
+                    visit.send(band(1, &header(2, 0)))?;
+                    negotiate(visit, request)?;
+                    visit.send([band(1, &pack), FLUSH.to_vec()].concat())
+                }
+            }),
+            MISUNDERSTOOD,
+        ),
+        pull(
+            "a_pack_within_the_one_that_counts",
+            upstream(tip, {
+                let pack = pack.clone();
+                move |visit, request| {
+                    let hull = [header(2, 1), entry_head(Kind::Blob as u8, 4000), vec![0x78, 1, 0, 0xa0, 0x0f, 0x5f, 0xf0]];
+                    visit.send(band(1, &hull.concat()))?;
+                    negotiate(visit, request)?;
+                    visit.send([band(1, &pack), FLUSH.to_vec()].concat())
+                }
+            }),
+            MISUNDERSTOOD,
+        ),
+        pull(
+            "an_answer_behind_the_list",
+            serves(
+                [
+                    listing("git-upload-pack", FETCH, [(&b"HEAD"[..], tip), (b"refs/heads/main", tip)]),
+                    line([2; 60_000])[..100].to_vec(),
+                ]
+                .concat(),
+                pack.clone(),
+            ),
+            // git waits for the rest of what has begun.
+            r"The remote sent unusable objects: .+\.|The run took longer than 8s and was ended while talking to AT\.",
+        )
+        .endless(),
         pull("a_pack_of_another_version", sends(Id::NOBODY, sealed(header(9, 0))), UNUSABLE),
         pull("a_pack_of_nothing", sends(Id::NOBODY, sealed(header(2, 0))), UNUSABLE),
         pull("a_pack_that_is_cut_off", sends(tip, cut), UNUSABLE),

@@ -5,7 +5,7 @@ use git2::{ErrorCode, Oid};
 use super::{ByLibrary, oid};
 use crate::git::GitError;
 use crate::git::face::{
-    check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
+    Look, check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
 };
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome};
 
@@ -14,13 +14,14 @@ const REFLOG_MESSAGE: &str = "mirror";
 
 impl ByLibrary {
     /// One by one, each by compare-and-swap.
-    pub(super) fn swap_each(&self, changes: &[RefChange]) -> Vec<RefOutcome> {
+    pub(super) fn swap_each(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
         let mut results = vec![Ok(()); changes.len()];
         let (deletions, others) = deletions_first(changes);
         for at in deletions.into_iter().chain(others) {
+            look()?;
             results[at] = self.swap(&changes[at]);
         }
-        outcomes(changes, results)
+        Ok(outcomes(changes, results))
     }
 
     fn swap(&self, change: &RefChange) -> Result<(), String> {

@@ -6,7 +6,7 @@ mod packed;
 use git2::{ErrorCode, Oid, Repository};
 
 use super::GitError;
-use super::face::Face;
+use super::face::{Face, Look};
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome, Refs};
 
 /// A repository that libgit2 has opened.
@@ -55,11 +55,11 @@ impl Face for ByLibrary {
         Ok(self.handle.references().map_err(GitError::library("read the refs"))?.next().is_none())
     }
 
-    fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
+    fn apply(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
         if changes.len() > 1 && changes.iter().all(|change| change.old.is_none()) && self.has_no_refs()? {
-            return self.pack_first_refs(changes);
+            return self.pack_first_refs(changes, look);
         }
-        Ok(self.swap_each(changes))
+        self.swap_each(changes, look)
     }
 
     fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, GitError> {

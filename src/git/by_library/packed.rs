@@ -10,7 +10,7 @@ use git2::{ObjectType, Oid};
 
 use super::{ByLibrary, oid};
 use crate::git::GitError;
-use crate::git::face::{Face as _, conflict_text, outcomes, parents};
+use crate::git::face::{Face as _, Look, conflict_text, outcomes, parents};
 use crate::mirror::refs::{RefChange, RefOutcome};
 
 /// What `git pack-refs` writes: sorted, and every annotated tag followed by what it points at.
@@ -18,13 +18,13 @@ const HEADER: &str = "# pack-refs with: peeled fully-peeled sorted \n";
 
 impl ByLibrary {
     /// Creates all refs of `changes` in a repository that has none.
-    pub(super) fn pack_first_refs(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
+    pub(super) fn pack_first_refs(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
         let path = self.handle.path().join("packed-refs");
         // Somebody else at the packed refs: then one by one, which needs no such lock.
-        let Some(lock) = PackedRefsLock::take(self.handle.path())? else { return Ok(self.swap_each(changes)) };
+        let Some(lock) = PackedRefsLock::take(self.handle.path())? else { return self.swap_each(changes, look) };
         if !self.has_no_refs()? {
             drop(lock);
-            return Ok(self.swap_each(changes));
+            return self.swap_each(changes, look);
         }
         let (outcomes, accepted) = self.sort_out(changes);
         lock.replace(&path, &self.text(&accepted)?)?;

@@ -5,14 +5,34 @@ use std::collections::{BTreeSet, HashMap};
 use super::ByProgram;
 use crate::git::GitError;
 use crate::git::face::{
-    Face as _, check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
+    Face, Look, check_kind, check_name, conflict_text, deletions_first, locked_text, meanwhile, outcomes, parents,
 };
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome, Refs};
 
+/// A far side can list any number of names that git would refuse one by one, each for some more transactions. After so
+/// many refusals, whoever needs none does the rest.
+const MOST_REFUSALS: u32 = 100;
+
+/// Changes on their way.
+struct Swap<'a> {
+    changes: &'a [RefChange],
+    results: Vec<Result<(), String>>,
+    refusals: u32,
+    /// Who makes changes one by one, if anybody can.
+    other: Option<&'a dyn Face>,
+    look: Look<'a>,
+}
+
 impl ByProgram {
-    /// Makes the changes, deletions first.
-    pub(super) fn swap_all(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
-        let mut results: Vec<Result<(), String>> = self.objections(changes)?;
+    /// Makes the changes, deletions first; by `other`, if too many are refused.
+    pub(in crate::git) fn swap_all(
+        &self,
+        changes: &[RefChange],
+        other: Option<&dyn Face>,
+        look: Look<'_>,
+    ) -> Result<Vec<RefOutcome>, GitError> {
+        let results = self.objections(changes)?;
+        let mut swap = Swap { changes, results, refusals: 0, other, look };
         let (deletions, mut others) = deletions_first(changes);
         // Of two that exclude each other, the one that is first by name.
         others.sort_by_key(|&at| &changes[at].name);
@@ -22,48 +42,50 @@ impl ByProgram {
             let mut able = Vec::new();
             for at in group {
                 let change = &changes[at];
-                let possible = results[at].clone().and_then(|()| possible(change, &now, &names));
+                let possible = swap.results[at].clone().and_then(|()| possible(change, &now, &names));
                 match possible {
                     Ok(()) => {
                         names.insert(change.name.as_str());
                         able.push(at);
                     }
-                    Err(reason) => results[at] = Err(reason),
+                    Err(reason) => swap.results[at] = Err(reason),
                 }
             }
-            self.swap_group(changes, &able, &mut results)?;
+            self.swap_group(&mut swap, &able)?;
         }
-        Ok(outcomes(changes, results))
+        Ok(outcomes(changes, swap.results))
     }
 
     /// Tries the changes at `places` at once, and where that is refused in halves, until only losers are left.
-    fn swap_group(
-        &self,
-        changes: &[RefChange],
-        places: &[usize],
-        results: &mut [Result<(), String>],
-    ) -> Result<(), GitError> {
+    fn swap_group(&self, swap: &mut Swap<'_>, places: &[usize]) -> Result<(), GitError> {
         if places.is_empty() {
             return Ok(());
         }
-        let commands: Vec<u8> = places.iter().flat_map(|&at| command(&changes[at])).collect();
-        let ending = self.end(&["update-ref", "-m", "mirror", "-z", "--stdin"], &commands)?;
-        match (ending.code, places) {
-            (Some(0), _) => Ok(()),
-            (_, [alone]) => {
-                let change = &changes[*alone];
-                let now = self.read_refs(&["refs/"])?;
-                let names = now.keys().map(RefName::as_str).collect();
-                let known = possible(change, &now, &names).err().or_else(|| locked(&ending.complaint));
-                results[*alone] = Err(known.unwrap_or(ending.complaint));
-                Ok(())
+        let changes = swap.changes;
+        if let Some(other) = swap.other.filter(|_| swap.refusals >= MOST_REFUSALS) {
+            let rest: Vec<RefChange> = places.iter().map(|&at| changes[at].clone()).collect();
+            for (&at, outcome) in places.iter().zip(other.apply(&rest, swap.look)?) {
+                swap.results[at] = outcome.result;
             }
-            _ => {
-                let (first, second) = places.split_at(places.len() / 2);
-                self.swap_group(changes, first, results)?;
-                self.swap_group(changes, second, results)
-            }
+            return Ok(());
         }
+        let commands: Vec<u8> = places.iter().flat_map(|&at| command(&changes[at])).collect();
+        let ending = self.end_while(swap.look, &["update-ref", "-m", "mirror", "-z", "--stdin"], &commands)?;
+        if ending.code == Some(0) {
+            return Ok(());
+        }
+        swap.refusals += 1;
+        if let [alone] = places {
+            let change = &changes[*alone];
+            let now = self.read_refs(&["refs/"])?;
+            let names = now.keys().map(RefName::as_str).collect();
+            let known = possible(change, &now, &names).err().or_else(|| locked(&ending.complaint));
+            swap.results[*alone] = Err(known.unwrap_or(ending.complaint));
+            return Ok(());
+        }
+        let (first, second) = places.split_at(places.len() / 2);
+        self.swap_group(swap, first)?;
+        self.swap_group(swap, second)
     }
 
     /// What git would not let a ref be, whatever is there now.

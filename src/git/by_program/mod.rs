@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use humantime::format_duration;
 
-use super::face::Face;
+use super::face::{Face, Look};
 use super::program::{Company, Errand};
 use super::{GitError, GitProgram};
 use crate::mirror::refs::{ObjectId, RefChange, RefName, RefOutcome, Refs};
@@ -50,8 +50,14 @@ impl ByProgram {
 
     /// Runs one command in the repository, which may end as it likes.
     fn end(&self, arguments: &[&str], input: &[u8]) -> Result<Ending, GitError> {
+        self.end_while(&|| Ok(()), arguments, input)
+    }
+
+    /// Runs one command in the repository for as long as `look` lets it.
+    fn end_while(&self, look: Look<'_>, arguments: &[&str], input: &[u8]) -> Result<Ending, GitError> {
         let errand = Errand::new(&self.program, &self.path, arguments).input(input.to_vec());
-        let report = errand.longest_answer(LONGEST_ANSWER).run(&mut Patience { begun: Instant::now(), arguments })?;
+        let report =
+            errand.longest_answer(LONGEST_ANSWER).run(&mut Patience { begun: Instant::now(), arguments, look })?;
         let place = self.path.display().to_string();
         let words = report.words.replace(&place, "the repository");
         let complaint = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
@@ -64,10 +70,12 @@ impl ByProgram {
 struct Patience<'a> {
     begun: Instant,
     arguments: &'a [&'a str],
+    look: Look<'a>,
 }
 
 impl Company for Patience<'_> {
     fn look(&mut self) -> Result<(), GitError> {
+        (self.look)()?;
         if self.begun.elapsed() <= LONGEST {
             return Ok(());
         }
@@ -107,8 +115,8 @@ impl Face for ByProgram {
         Ok(self.run(&["for-each-ref", "--count=1", "--format=x"], b"")?.is_empty())
     }
 
-    fn apply(&self, changes: &[RefChange]) -> Result<Vec<RefOutcome>, GitError> {
-        self.swap_all(changes)
+    fn apply(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
+        self.swap_all(changes, None, look)
     }
 
     fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, GitError> {

@@ -18,14 +18,15 @@ pub(super) fn reason() -> Option<GitError> {
     REASON.take().map(|refusal| match refusal {
         Refusal::Excess(excess) => GitError::Limit(excess),
         Refusal::Malformed(what) => GitError::BadObjects(what.to_owned()),
-        Refusal::Said(complaint) => GitError::Protocol(complaint),
+        Refusal::Unexpected(what) => GitError::Protocol(what.to_owned()),
+        Refusal::Said(complaint) => GitError::Protocol(format!("remote error: {}", complaint.trim())),
     })
 }
 
-fn refuse(refusal: Refusal) -> io::Error {
+pub(super) fn refuse(refusal: Refusal) -> io::Error {
     let text = match &refusal {
         Refusal::Excess(excess) => excess.to_string(),
-        Refusal::Malformed(what) => (*what).to_owned(),
+        Refusal::Malformed(what) | Refusal::Unexpected(what) => (*what).to_owned(),
         Refusal::Said(complaint) => complaint.clone(),
     };
     REASON.set(Some(refusal));
@@ -36,6 +37,11 @@ fn refuse(refusal: Refusal) -> io::Error {
 pub(super) trait Watch {
     /// Refuses it, or lets it through.
     fn look(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// How many bytes libgit2 may be given next at the most.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// A stream that is watched.
@@ -52,7 +58,8 @@ impl<R, W> Watched<R, W> {
 
 impl<R: Read, W: Watch> Read for Watched<R, W> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let room = buffer.len().min(self.watch.room());
+        let read = self.inner.read(&mut buffer[..room])?;
         self.watch.look(&buffer[..read])?;
         Ok(read)
     }
@@ -69,13 +76,16 @@ pub(super) struct ListingWatch {
     tail: Vec<u8>,
     /// Whether the line is what HTTP servers say before the list.
     greeting: bool,
-    over: bool,
-    /// Whether something came behind the list.
-    more: bool,
+    /// How many flushes libgit2 waits for before it takes the list for whole.
+    flushes_left: u8,
 }
 
+/// Over HTTP a flush ends the greeting, too.
+pub(super) const FLUSHES_OVER_HTTP: u8 = 2;
+pub(super) const FLUSHES_OF_A_CONNECTION: u8 = 1;
+
 impl ListingWatch {
-    pub(super) fn new(session: Session, limits: &Limits) -> Self {
+    pub(super) fn new(session: Session, limits: &Limits, flushes: u8) -> Self {
         let limit = u64::try_from(limits.refs).unwrap_or(u64::MAX);
         Self {
             session,
@@ -85,15 +95,8 @@ impl ListingWatch {
             bytes: 0,
             tail: Vec::new(),
             greeting: false,
-            over: false,
-            more: false,
+            flushes_left: flushes,
         }
-    }
-
-    /// Refuses what came behind the list: on a connection that goes on, it would be taken for the answer to a question
-    /// that was not asked yet, and nobody would have looked into it.
-    pub(super) fn ends_there(&self) -> io::Result<()> {
-        if self.more { Err(refuse(Refusal::Malformed("they came before they were asked for"))) } else { Ok(()) }
     }
 
     fn end_line(&mut self) {
@@ -110,14 +113,13 @@ impl Watch for ListingWatch {
     fn look(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
         self.session.check_listing(self.bytes).map_err(io::Error::other)?;
-        while !self.over
+        while self.flushes_left > 0
             && let Some(piece) = self.lines.next(&mut bytes)
         {
             match piece {
-                // The flush behind the refs; an earlier one ends the server's greeting.
                 Piece::Start(0) => {
                     self.end_line();
-                    self.over = self.refs > 0;
+                    self.flushes_left -= 1;
                 }
                 Piece::Start(_) => self.end_line(),
                 Piece::Text(text) => {
@@ -125,39 +127,25 @@ impl Watch for ListingWatch {
                     self.tail.extend_from_slice(&text[text.len().saturating_sub(4)..]);
                     self.tail.drain(..self.tail.len().saturating_sub(4));
                 }
-                Piece::Other(_) => self.over = true,
+                // libgit2 says so.
+                Piece::Other(_) => {}
             }
             let excess = Excess::check(LimitKind::Refs, self.limit, self.refs);
             excess.map_err(|excess| refuse(Refusal::Excess(excess)))?;
         }
-        self.more |= !bytes.is_empty();
-        Ok(())
+        // libgit2 would take what comes behind the list for the beginning of the next answer, into which nobody has looked.
+        let is_more = self.flushes_left == 0 && !bytes.is_empty();
+        if is_more { Err(refuse(Refusal::Malformed("they came before they were asked for"))) } else { Ok(()) }
     }
 }
 
-/// Counts the bytes of a report on a push: libgit2 keeps all of its lines until it ends.
-pub(super) struct ReportWatch {
-    session: Session,
-    bytes: u64,
-}
-
-impl ReportWatch {
-    pub(super) fn new(session: Session) -> Self {
-        Self { session, bytes: 0 }
-    }
-}
-
-impl Watch for ReportWatch {
-    /// A line of a report is about as long as that of a list, so both have one limit.
-    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.bytes += bytes.len() as u64;
-        self.session.check_listing(self.bytes).map_err(io::Error::other)
-    }
-}
-
-/// Looks into the pack of an answer to a fetch.
+/// Looks into the pack of an answer to a fetch. libgit2 passes over whatever it does not expect before the pack, also what
+/// looks like one; so once anything of a pack was seen, nothing else may follow, and all that libgit2 may take for its
+/// beginning has been looked into from there.
 pub(super) struct PackWatch {
     lines: Lines,
+    /// Bytes of what is neither pack nor talk.
+    around: usize,
     at_start_of_line: bool,
     in_pack: bool,
     scan: PackScan,
@@ -165,9 +153,13 @@ pub(super) struct PackWatch {
     complaint: Option<Vec<u8>>,
 }
 
-/// The first byte of a line that carries a part of the pack, or the reason why there is none; beside another for talk.
+/// The first byte of a line that carries a part of the pack, talk, or the reason why there is no pack.
 const PACK_BAND: u8 = 1;
+pub(super) const TALK_BAND: u8 = 2;
 const ERROR_BAND: u8 = 3;
+
+/// libgit2 keeps what the far side acknowledges, and asks about no more than 256 objects.
+const MOST_AROUND: usize = 64 * 1024;
 
 /// What a line begins with that is such a reason before there are bands.
 const ERROR_LINE: &[u8] = b"ERR ";
@@ -178,7 +170,7 @@ const LONGEST_COMPLAINT: usize = 1000;
 impl PackWatch {
     pub(super) fn new(limits: Limits) -> Self {
         let scan = PackScan::new(limits);
-        Self { lines: Lines::default(), at_start_of_line: false, in_pack: false, scan, complaint: None }
+        Self { lines: Lines::default(), around: 0, at_start_of_line: false, in_pack: false, scan, complaint: None }
     }
 
     fn scan(&mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
@@ -190,6 +182,9 @@ impl PackWatch {
                 }
                 Piece::Text([band, rest @ ..]) if self.at_start_of_line => {
                     (self.at_start_of_line, self.in_pack) = (false, *band == PACK_BAND);
+                    if !(PACK_BAND..=ERROR_BAND).contains(band) {
+                        self.stands_before_the_pack(self.lines.left() + 1 + rest.len())?;
+                    }
                     if self.in_pack {
                         self.scan.take(rest)?;
                     } else if [ERROR_BAND, ERROR_LINE[0]].contains(band) {
@@ -201,12 +196,23 @@ impl PackWatch {
                 Piece::Text(text) => self.hear(text),
                 // A server that knows no bands sends the pack as it is.
                 Piece::Other(beginning) => {
+                    self.stands_before_the_pack(0)?;
                     (self.at_start_of_line, self.in_pack) = (false, true);
                     self.scan.take(&beginning)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// A line of `length` bytes that is neither pack nor talk, or a pack without lines.
+    fn stands_before_the_pack(&mut self, length: usize) -> Result<(), Refusal> {
+        self.around += length;
+        match () {
+            () if self.scan.has_begun() => Err(Refusal::Unexpected("something else follows what looked like the pack")),
+            () if self.around > MOST_AROUND => Err(Refusal::Unexpected("too much stands before the pack")),
+            () => Ok(()),
+        }
     }
 
     fn hear(&mut self, text: &[u8]) {
@@ -234,4 +240,14 @@ impl Watch for PackWatch {
         let looked = if bytes.is_empty() { self.end_line() } else { self.scan(bytes) };
         looked.map_err(refuse)
     }
+
+    /// To the end of the line: libgit2 keeps what it has not used and puts it before the next answer, which would make
+    /// it see other lines there than we do.
+    fn room(&self) -> usize {
+        self.lines.room()
+    }
 }
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

@@ -20,6 +20,20 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Bytes that the line still lacks.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Bytes that belong together with what was taken: to the end of the line, or of its length.
+    pub(super) fn room(&self) -> usize {
+        match self.left {
+            _ if self.ended => usize::MAX,
+            0 => 4 - self.prefix.len(),
+            left => left,
+        }
+    }
+
     /// Takes the next piece off `bytes`; `None` if there is not enough for one. After [`Piece::Other`] all is text.
     pub(super) fn next<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<Piece<'a>> {
         if self.ended || self.left > 0 {

@@ -8,6 +8,7 @@ mod guard;
 mod lines;
 mod listing;
 mod pack_scan;
+mod report_watch;
 mod send;
 mod stateful;
 mod stopping;
@@ -20,7 +21,7 @@ pub(super) use stateful::Stateful;
 pub(super) use subtransport::Subtransport;
 
 use super::{Engine, FarSide, GitError, Limits, Repository, Upstream, global};
-use crate::net::Session;
+use crate::net::{Scheme, Session};
 
 /// libgit2 behind [`Engine`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,7 +68,16 @@ type Connection<'repo, 'remote> = git2::RemoteConnection<'repo, 'remote, 'static
 /// The address is for libgit2's eyes only: it chooses the transport by its scheme. Where bytes really go is the
 /// session's to say.
 fn remote<'repo>(handle: &'repo git2::Repository, session: &Session) -> Result<Remote<'repo>, GitError> {
-    handle.remote_anonymous(&session.url().to_string()).map_err(|error| explained(session, &error))
+    let scheme = match session.url().scheme() {
+        Scheme::Http | Scheme::Https => global::REQUESTS,
+        Scheme::Ssh | Scheme::Git | Scheme::File => global::CONNECTION,
+    };
+    let url = format!("{scheme}://far.invalid/");
+    let remote = handle.remote_anonymous(&url).map_err(|error| explained(session, &error))?;
+    if remote.url().ok() == Some(&url) && matches!(remote.pushurl(), Ok(None)) {
+        return Ok(remote);
+    }
+    Err(GitError::Setup("the repository's configuration rewrites every address (url.*.insteadOf)".to_owned()))
 }
 
 fn connect<'repo, 'remote>(
@@ -83,9 +93,7 @@ fn connect<'repo, 'remote>(
 /// The guard's or the session's own cause where there is one, since libgit2 keeps little of it.
 fn explained(session: &Session, error: &git2::Error) -> GitError {
     match (guard::reason(), session.failure()) {
-        (Some(GitError::Protocol(said)), _) => {
-            GitError::Protocol(format!("remote error: {}", session.mask(said.trim())))
-        }
+        (Some(GitError::Protocol(said)), _) => GitError::Protocol(session.mask(&said)),
         (Some(reason), _) => reason,
         (None, Some(failure)) => GitError::Net(failure),
         (None, None) => GitError::Protocol(session.mask(error.message().trim())),

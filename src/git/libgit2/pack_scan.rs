@@ -18,7 +18,7 @@ const PIECE: usize = 32 * 1024;
 /// The two sizes at the beginning of a delta are no longer than this.
 const DELTA_HEAD: usize = 20;
 
-/// Bytes of an object's id; libgit2 is only handed SHA-1.
+/// Bytes of an object's id, and of the checksum; libgit2 is only handed SHA-1.
 const ID: usize = 20;
 
 /// Why a pack is not taken.
@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     Excess(Excess),
     /// It is not what it says.
     Malformed(&'static str),
+    /// What stands around it is not what is due.
+    Unexpected(&'static str),
     /// The far side says why there is none.
     Said(String),
 }
@@ -60,8 +62,8 @@ enum State {
     Id(usize),
     /// Deflated data. Of a delta, the beginning is kept.
     Data { base: Base, head: Vec<u8> },
-    /// The checksum. Whether it is right is libgit2's to say.
-    Trailer,
+    /// The checksum: so many bytes are left. Whether it is right is libgit2's to say.
+    Trailer(usize),
 }
 
 /// A pack on its way.
@@ -101,7 +103,7 @@ impl PackScan {
         while let Some(first) = bytes.first() {
             let taken = match self.state {
                 State::Data { .. } => self.data(bytes)?,
-                State::Trailer => bytes.len(),
+                State::Trailer(_) => self.trailer(bytes)?,
                 _ => self.byte(*first).map(|()| 1)?,
             };
             self.at += taken as u64;
@@ -112,6 +114,18 @@ impl PackScan {
         }
         let grown = self.at.saturating_add(self.index);
         Ok(Excess::check(LimitKind::Growth, self.limits.growth, grown)?)
+    }
+
+    /// Whether anything of it has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.at > 0
+    }
+
+    fn trailer(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let State::Trailer(left) = &mut self.state else { return Ok(0) };
+        let taken = bytes.len().min(*left);
+        *left -= taken;
+        if taken == 0 { Err(Refusal::Malformed("something stands behind their end")) } else { Ok(taken) }
     }
 
     /// One byte of what is not deflated.
@@ -159,7 +173,7 @@ impl PackScan {
                     self.state = State::Data { base: Base::Named, head: Vec::new() };
                 }
             }
-            State::Data { .. } | State::Trailer => {}
+            State::Data { .. } | State::Trailer(_) => {}
         }
         Ok(())
     }
@@ -173,7 +187,7 @@ impl PackScan {
     }
 
     fn next_entry(&mut self) {
-        self.state = if self.entries_left == 0 { State::Trailer } else { State::Entry { kind: 0, shift: 0 } };
+        self.state = if self.entries_left == 0 { State::Trailer(ID) } else { State::Entry { kind: 0, shift: 0 } };
     }
 
     /// The kinds are those of git's pack format: 1 to 4 are whole objects, 6 and 7 deltas.
@@ -214,7 +228,10 @@ impl PackScan {
     }
 
     fn end_entry(&mut self) -> Result<(), Refusal> {
-        if let State::Data { base: base @ (Base::At(_) | Base::Named), head } = &self.state {
+        let State::Data { base, head } = &self.state else { return Ok(()) };
+        let cost = if matches!(base, Base::None) {
+            self.costs.add_whole(self.size)
+        } else {
             let (before, rest) = number(head)?;
             let (after, _) = number(rest)?;
             let base = match base {
@@ -223,10 +240,10 @@ impl PackScan {
             };
             self.check_size(before)?;
             self.check_size(after)?;
-            let cost = self.costs.add(self.began, base, before, after);
-            let most = self.limits.in_process.saturating_mul(DeltaCosts::MOST);
-            Excess::check(LimitKind::InProcess, most, cost)?;
-        }
+            self.costs.add(self.began, base, before, after)
+        };
+        let most = self.limits.in_process.saturating_mul(DeltaCosts::MOST);
+        Excess::check(LimitKind::InProcess, most, cost)?;
         self.inflate.reset(true);
         self.next_entry();
         Ok(())

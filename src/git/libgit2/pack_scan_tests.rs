@@ -42,7 +42,7 @@ fn what_git_packs_is_read_to_its_end_however_it_is_cut() {
     for pack in [pack(&[], "main\n"), pack(&["--thin"], "main\n^main~5\n")] {
         for piece in [1, 2, 3, 19, 4096, usize::MAX] {
             let scan = scan(&pack, piece, Limits::NONE).ok().unwrap();
-            assert!(matches!(scan.state, State::Trailer), "{piece}");
+            assert!(matches!(scan.state, State::Trailer(0)), "{piece}");
             assert_eq!((scan.entries_left, scan.at), (0, pack.len() as u64), "{piece}");
         }
     }

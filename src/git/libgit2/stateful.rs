@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use git2::Error;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
-use super::guard::{ListingWatch, PackWatch, ReportWatch, Watch as _};
+use super::guard::{FLUSHES_OF_A_CONNECTION, ListingWatch, PackWatch, Watch as _};
+use super::report_watch::ReportWatch;
 use super::subtransport::{refusal, session, speakable};
 use super::text::TextReader;
 use crate::git::Limits;
@@ -35,9 +36,9 @@ impl SmartSubtransport for Stateful {
         Ok(Box::new(Conversation {
             stream: TextReader::new(duplex),
             service,
-            listing: Some(ListingWatch::new(session.clone(), limits)),
+            listing: Some(ListingWatch::new(session.clone(), limits, FLUSHES_OF_A_CONNECTION)),
             pack: PackWatch::new(*limits),
-            report: ReportWatch::new(session.clone()),
+            report: ReportWatch::new(0),
         }))
     }
 
@@ -60,21 +61,24 @@ impl Read for Conversation {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(listing) = &mut self.listing {
             let read = self.stream.read(buffer).map_err(speakable)?;
-            let looked = listing.look(&buffer[..read]).and_then(|()| listing.ends_there());
-            return looked.map(|()| read).map_err(speakable);
+            return listing.look(&buffer[..read]).map(|()| read).map_err(speakable);
         }
         if self.service == net::Service::ReceivePack {
             let read = self.stream.read(buffer).map_err(speakable)?;
             return self.report.look(&buffer[..read]).map(|()| read).map_err(speakable);
         }
-        let read = self.stream.read_raw(buffer).map_err(speakable)?;
+        let room = buffer.len().min(self.pack.room());
+        let read = self.stream.read_raw(&mut buffer[..room]).map_err(speakable)?;
         self.pack.look(&buffer[..read]).map(|()| read).map_err(speakable)
     }
 }
 
 impl Write for Conversation {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.listing = None;
+        if self.listing.take().is_some() {
+            // The commands of a push are written first, and at once.
+            self.report = ReportWatch::new(data.len());
+        }
         self.stream.inner().write(data).map_err(speakable)
     }
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use git2::{Error, ErrorClass, ErrorCode};
 
-use super::guard::{self, ListingWatch, PackWatch, ReportWatch, Watched};
+use super::guard::{self, FLUSHES_OVER_HTTP, ListingWatch, PackWatch, Watched};
+use super::report_watch::ReportWatch;
 use super::text::TextReader;
 use crate::git::Limits;
 use crate::net::{Answer, NetError, Session, Upload};
@@ -64,11 +65,13 @@ impl SmartSubtransport for Subtransport {
         let list = |program: &str| {
             let answer = session
                 .get(&format!("/info/refs?service={program}"), &format!("application/x-{program}-advertisement"));
-            let guarded = |answer| Watched::new(answer, ListingWatch::new(session.clone(), limits));
+            let guarded = |answer| Watched::new(answer, ListingWatch::new(session.clone(), limits, FLUSHES_OVER_HTTP));
             answer.map(|answer| Listing(TextReader::new(guarded(answer)))).map_err(refusal)
         };
-        let exchange =
-            |program| Exchange { session: session.clone(), limits: *limits, program, state: State::Kept(Vec::new()) };
+        let exchange = |program| {
+            let state = State::Kept(Vec::new());
+            Exchange { session: session.clone(), limits: *limits, program, first: None, state }
+        };
         Ok(match service {
             Service::UploadPackLs => Box::new(list("git-upload-pack")?),
             Service::ReceivePackLs => Box::new(list("git-receive-pack")?),
@@ -106,6 +109,8 @@ struct Exchange {
     session: Session,
     limits: Limits,
     program: &'static str,
+    /// Bytes of what was written first; of a push, its commands.
+    first: Option<usize>,
     state: State,
 }
 
@@ -113,7 +118,7 @@ enum State {
     Kept(Vec<u8>),
     Sending(Upload),
     Packs(Box<Watched<Answer, PackWatch>>),
-    Report(TextReader<Watched<Answer, ReportWatch>>),
+    Report(Box<TextReader<Watched<Answer, ReportWatch>>>),
     /// An error has been told.
     Over,
 }
@@ -128,6 +133,7 @@ impl Exchange {
     }
 
     fn take(&mut self, data: &[u8]) -> Result<(), NetError> {
+        self.first.get_or_insert(data.len());
         match &mut self.state {
             State::Kept(body) if body.len() + data.len() <= KEPT_BODY => body.extend_from_slice(data),
             State::Kept(body) => {
@@ -157,7 +163,8 @@ impl Exchange {
         };
         self.state = match self.program {
             "git-receive-pack" => {
-                State::Report(TextReader::new(Watched::new(answer, ReportWatch::new(self.session.clone()))))
+                let watch = ReportWatch::new(self.first.unwrap_or_default());
+                State::Report(Box::new(TextReader::new(Watched::new(answer, watch))))
             }
             _ => State::Packs(Box::new(Watched::new(answer, PackWatch::new(self.limits)))),
         };
