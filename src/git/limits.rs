@@ -50,6 +50,10 @@ pub enum LimitKind {
     Object,
     /// [`Limits::in_process`]; another engine may be able to do what this one may not.
     InProcess,
+    /// [`Limits::child_memory`].
+    ChildMemory,
+    /// [`Limits::child_cpu`], in milliseconds.
+    ChildCpu,
 }
 
 impl LimitKind {
@@ -61,6 +65,8 @@ impl LimitKind {
             Self::Growth => "growth",
             Self::Object => "object",
             Self::InProcess => "in_process",
+            Self::ChildMemory => "child_memory",
+            Self::ChildCpu => "child_cpu",
         }
     }
 }
@@ -101,6 +107,11 @@ impl fmt::Display for Excess {
                 f,
                 "The remote sent objects that take {bytes} of memory, and without the git program at most {most} are accepted"
             ),
+            LimitKind::ChildMemory => write!(f, "The git program wanted more memory than the {most} that it may use"),
+            LimitKind::ChildCpu => {
+                let most = humantime::format_duration(Duration::from_millis(limit));
+                write!(f, "The git program was at work for longer than the {most} on a processor that it may take")
+            }
         }?;
         let key = kind.key();
         write!(f, " (the limit {key}); it can be raised for this mirror (--limit {key}=…) or for all (mirror.limits)")

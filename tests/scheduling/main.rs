@@ -58,7 +58,10 @@ fn a_thousand_due_mirrors_are_all_done_within_the_capacity_and_near_due_order_by
     let of_both =
         |series: &str| workers.iter().map(|worker| worker.metric(series).unwrap_or(0.0)).sum::<f64>().to_string();
     assert_eq!(of_both("sidemirror_mirrors_scheduled_total"), MIRRORS.to_string());
-    assert_eq!(of_both(r#"sidemirror_runs_total{direction="pull",engine="git",outcome="changed"}"#), MIRRORS.to_string());
+    assert_eq!(
+        of_both(r#"sidemirror_runs_total{direction="pull",engine="git",outcome="changed"}"#),
+        MIRRORS.to_string()
+    );
     wait::until("the last jobs are counted", Duration::from_secs(20), || {
         connection.get::<_, Option<u64>>("stat:processed").unwrap() == Some(MIRRORS)
     });

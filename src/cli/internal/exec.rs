@@ -13,6 +13,9 @@ use rustix::thread::set_no_new_privs;
 /// Each thread of theirs gets as much address space.
 const STACK: u64 = 24 * 1024 * 1024;
 
+/// Seconds on a processor after the limit was told.
+const CPU_GRACE: u64 = 5;
+
 #[derive(Debug, Args)]
 pub(super) struct ExecArgs {
     /// End with this process
@@ -46,7 +49,11 @@ pub(super) fn exec(args: &ExecArgs) -> anyhow::Result<()> {
     set_no_new_privs(true).context("cannot give up new privileges")?;
     nice(args.nice.into()).context("cannot stand back")?;
     limit(Resource::Core, Some(0))?;
-    limit(Resource::Cpu, args.cpu)?;
+    if let Some(most) = args.cpu {
+        // The soft one tells by its signal which limit it was; the hard one ends who does not listen.
+        let cpu = Rlimit { current: Some(most), maximum: Some(most.saturating_add(CPU_GRACE)) };
+        setrlimit(Resource::Cpu, cpu).context("cannot be limited")?;
+    }
     limit(Resource::Fsize, args.file_size)?;
     let _ = setrlimit(Resource::Stack, Rlimit { current: Some(STACK), maximum: Some(STACK) });
     // Last, since from now on it may be too little for us.

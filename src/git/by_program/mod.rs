@@ -60,13 +60,17 @@ impl ByProgram {
     }
 }
 
-/// A limit on the time of a command.
+/// A limit on the time of a command, and before that on the wait for its turn.
 struct Patience<'a> {
     begun: Instant,
     arguments: &'a [&'a str],
 }
 
 impl Company for Patience<'_> {
+    fn begun(&mut self) {
+        self.begun = Instant::now();
+    }
+
     fn look(&mut self) -> Result<(), GitError> {
         if self.begun.elapsed() <= LONGEST {
             return Ok(());

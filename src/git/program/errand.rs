@@ -5,13 +5,13 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::fd::OwnedFd;
 
 use super::child::{Group, Trouble, Watch};
-use super::{ChildLimits, GitProgram};
+use super::{ChildLimits, GitProgram, memory};
 use crate::git::{GitError, Limits};
 use crate::net::NetError;
 
@@ -31,7 +31,6 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("credential.helper", ""),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
-    ("safe.directory", "*"),
     ("advice.pushUpdateRejected", "false"),
     ("pack.threads", "2"),
     ("log.excludeDecoration", ""),
@@ -47,6 +46,7 @@ pub(in crate::git) struct Errand<'a> {
     input: Vec<u8>,
     longest_answer: u64,
     limits: ChildLimits,
+    far: bool,
 }
 
 /// What a call brought.
@@ -57,12 +57,17 @@ pub(in crate::git) struct Report {
     pub(in crate::git) words: String,
     /// How it ended.
     pub(in crate::git) status: ExitStatus,
+    /// How long it was at work.
+    pub(in crate::git) took: Duration,
 }
 
 /// What is done while a child works.
 pub(in crate::git) trait Company {
-    /// Whether it may go on; asked about twenty times a second.
+    /// Whether it may go on, or wait to begin; asked about twenty times a second.
     fn look(&mut self) -> Result<(), GitError>;
+
+    /// It begins now.
+    fn begun(&mut self) {}
 
     /// Called with the bytes of its standard output so far.
     fn answered(&mut self, bytes: u64) -> Result<(), GitError> {
@@ -102,6 +107,7 @@ impl<'a> Errand<'a> {
             input: Vec::new(),
             longest_answer: u64::MAX,
             limits: program.limits,
+            far: false,
         }
     }
 
@@ -120,6 +126,12 @@ impl<'a> Errand<'a> {
     /// An open file that it gets under this number.
     pub(in crate::git) fn hand_over(mut self, file: OwnedFd, number: i32) -> Self {
         self.handed_over.push(FdMapping { parent_fd: file, child_fd: number });
+        self
+    }
+
+    /// It speaks with a far side, which may take hours: it gets none of the places of those who do not.
+    pub(in crate::git) fn with_far_side(mut self) -> Self {
+        self.far = true;
         self
     }
 
@@ -146,7 +158,10 @@ impl<'a> Errand<'a> {
     /// Runs it to its end, whatever its exit code is. When `company` says no, it is ended at once with all that it has
     /// started.
     pub(in crate::git) fn run(mut self, company: &mut dyn Company) -> Result<Report, GitError> {
-        let _place = self.program.places.take(company)?;
+        let places = if self.far { &self.program.far_places } else { &self.program.places };
+        let _place = places.take(company)?;
+        company.begun();
+        let began = Instant::now();
         let mut command = self.command();
         let mapped = command.fd_mappings(std::mem::take(&mut self.handed_over));
         let started = mapped.map_err(io::Error::other).and_then(Command::spawn);
@@ -159,7 +174,7 @@ impl<'a> Errand<'a> {
             Trouble::System(error) => GitError::io("run git")(error),
         })?;
         let words = String::from_utf8_lossy(&listener.words).into_owned();
-        Ok(Report { answer: listener.answer, words, status })
+        Ok(Report { answer: listener.answer, words, status, took: began.elapsed() })
     }
 
     fn command(&self) -> Command {
@@ -173,7 +188,7 @@ impl<'a> Errand<'a> {
             }
         }
         command.arg(format!("--nice={nice}")).arg("--").arg(&self.program.git).args(&self.arguments);
-        command.env_clear().envs(neutral(self.folder)).envs(self.environment.iter().cloned());
+        command.env_clear().envs(neutral(self.folder, memory)).envs(self.environment.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.current_dir("/");
         command
@@ -181,7 +196,7 @@ impl<'a> Errand<'a> {
 }
 
 /// The environment of every call, made from nothing.
-fn neutral(folder: &Path) -> Vec<(OsString, OsString)> {
+fn neutral(folder: &Path, memory: Option<u64>) -> Vec<(OsString, OsString)> {
     let mut environment: Vec<(OsString, OsString)> = [
         ("PATH", "/usr/bin:/bin"),
         ("HOME", "/nonexistent"),
@@ -197,10 +212,14 @@ fn neutral(folder: &Path) -> Vec<(OsString, OsString)> {
     .map(|(name, value)| (name.into(), value.into()))
     .into();
     environment.push(("GIT_DIR".into(), folder.into()));
-    environment.push(("GIT_CONFIG_COUNT".into(), OVERRIDES.len().to_string().into()));
-    for (number, (key, value)) in OVERRIDES.iter().enumerate() {
+    let mut overrides: Vec<(&str, OsString)> = OVERRIDES.iter().map(|(key, value)| (*key, value.into())).collect();
+    overrides.push(("safe.directory", folder.into()));
+    let within = memory.into_iter().flat_map(memory::within);
+    overrides.extend(within.map(|(key, value)| (key, value.into())));
+    environment.push(("GIT_CONFIG_COUNT".into(), overrides.len().to_string().into()));
+    for (number, (key, value)) in overrides.into_iter().enumerate() {
         environment.push((format!("GIT_CONFIG_KEY_{number}").into(), key.into()));
-        environment.push((format!("GIT_CONFIG_VALUE_{number}").into(), value.into()));
+        environment.push((format!("GIT_CONFIG_VALUE_{number}").into(), value));
     }
     environment
 }

@@ -13,6 +13,7 @@ mod errand;
 mod gate;
 mod limits;
 mod listing;
+mod memory;
 mod places;
 mod report;
 mod send;
@@ -44,6 +45,9 @@ pub struct GitProgram {
     ourselves: PathBuf,
     version: String,
     limits: ChildLimits,
+    /// For children that speak with a far side.
+    far_places: places::Places,
+    /// For those that only work in a repository, for moments.
     places: places::Places,
 }
 
@@ -72,6 +76,7 @@ impl GitProgram {
             ourselves,
             version,
             limits: ChildLimits::default(),
+            far_places: places::Places::new(usize::MAX),
             places: places::Places::new(usize::MAX),
         }))
     }
@@ -82,10 +87,12 @@ impl GitProgram {
         Self { limits, ..self }
     }
 
-    /// With so many processes at most at once; a run that finds none free waits, within its own limits.
+    /// With so many processes at most at once that speak with far sides, and so many that do not; a run that finds none
+    /// free waits, within its own limits.
     #[must_use]
     pub fn at_most(self, processes: usize) -> Self {
-        Self { places: places::Places::new(processes), ..self }
+        let places = || places::Places::new(processes);
+        Self { far_places: places(), places: places(), ..self }
     }
 
     /// With another `sidemirror` than this process to start it. Tests are not one themselves.
