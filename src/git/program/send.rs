@@ -81,7 +81,8 @@ impl<'a> Writing<'a> {
             return Err(failure.into());
         }
         // Whatever git says then of the refs, it is not the far side that failed.
-        let ours = || self.conversation.own_reason(&pushed, &words::reason(&pushed.words));
+        let tidied = || self.conversation.tidy(&pushed.words, &quarantine);
+        let ours = || self.conversation.own_reason(&pushed, &words::reason(&tidied()));
         if let Some(ours) = (!pushed.status.success()).then(ours).flatten() {
             return Err(ours);
         }
