@@ -156,7 +156,7 @@ fn of_git() -> Vec<String> {
         Setup(reason());
         Io { action: "write a file", source: io::Error::other("disk full") };
         Library { action: "read the refs", source: git2::Error::from_str("damaged") };
-        Limit(Excess { kind: LimitKind::Refs, limit: 1, seen: 2 });
+        Limit(Excess { kind: Refs, limit: 1, seen: 2 });
     );
     others.into_iter().chain(excesses).collect()
 }
