@@ -12,10 +12,14 @@ use super::{GitError, Repository};
 /// packing of refs takes seconds.
 const SURELY_LEFT_BEHIND: Duration = Duration::from_mins(1);
 
+/// Git's files that nobody else may make while they are there. `packed-refs.new` is what is written under the lock.
+const LOCKS: [&str; 6] =
+    ["packed-refs.lock", "packed-refs.new", "HEAD.lock", "config.lock", "shallow.lock", "reftable/tables.list.lock"];
+
 /// Removes what dead runs left, to be called by the holder of the repository's lock. `since` is when the first of them
 /// began, in seconds of Unix time.
 ///
-/// Quarantines belong to nobody but a run, and all go. Git's own lock files (`packed-refs.lock`, `HEAD.lock`,
+/// Quarantines and half-written records belong to nobody but a run, and all go. Git's own lock files ([`LOCKS`],
 /// `refs/**.lock`) can be anybody's: only those go that appeared after the dead run began and are a minute old, so that
 /// what the forge left before us stays for its own people to look at.
 ///
@@ -25,12 +29,15 @@ pub(super) fn clear(repository: &Repository, since: u64) -> Result<bool, GitErro
     let sweep = || -> io::Result<bool> {
         for entry in fs::read_dir(repository.own_folder().map_err(io::Error::other)?)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with("quarantine-") {
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with("quarantine-") {
                 fs::remove_dir_all(entry.path())?;
+            } else if name.to_string_lossy().starts_with("record-") {
+                fs::remove_file(entry.path())?;
             }
         }
         let mut clean = true;
-        for name in ["packed-refs.lock", "HEAD.lock", "config.lock", "shallow.lock", "reftable/tables.list.lock"] {
+        for name in LOCKS {
             let path = repository.path().join(name);
             if let Ok(found) = fs::symlink_metadata(&path) {
                 clean &= settle(&path, &found, since)?;

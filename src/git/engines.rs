@@ -262,7 +262,9 @@ impl Upstream for Downloading<'_> {
                 downloaded => downloaded.map_err(|error| self.own_limit(error))?,
             },
         };
-        last.remember(transfer.objects, most)?;
+        if let Err(error) = last.remember(transfer.objects, most) {
+            tracing::warn!(%error, "the next run does not know how big this download was");
+        }
         Ok(transfer)
     }
 }

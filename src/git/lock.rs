@@ -1,7 +1,8 @@
 //! One run at a time in a repository.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _};
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
@@ -77,8 +78,7 @@ impl RepositoryLock {
 
     /// Clears up after the last holder, and writes down the new one.
     fn enter(repository: &Repository, mut file: File, identity: &str) -> Result<Self, GitError> {
-        let before = read(&mut file);
-        let suspected = before.debris_since.or(before.holder.map(|dead| dead.since));
+        let suspected = suspected(&mut file);
         let debris_since = match suspected {
             Some(since) if debris::clear(repository, since)? => None,
             suspected => suspected,
@@ -90,10 +90,11 @@ impl RepositoryLock {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        serde_json::to_writer(&self.file, &self.record)?;
-        self.file.flush()
+        let record = serde_json::to_vec(&self.record)?;
+        // Never empty in between: whoever is killed there would leave no word of what may be left behind. A short record
+        // over a longer one is none, and counts from when it was written.
+        self.file.write_all_at(&record, 0)?;
+        self.file.set_len(record.len() as u64)
     }
 }
 
@@ -114,13 +115,25 @@ fn try_lock(file: &File) -> Result<bool, GitError> {
     }
 }
 
+/// Since when dead runs may have left something. A record that was only half written says by its file's time when.
+fn suspected(file: &mut File) -> Option<u64> {
+    let torn = |file: &File| file.metadata().ok().filter(|found| found.len() > 0)?.modified().ok();
+    match parsed(file) {
+        Some(record) => record.debris_since.or(record.holder.map(|dead| dead.since)),
+        None => torn(file).and_then(|time| Some(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())),
+    }
+}
+
 /// An unreadable record is none.
 fn read(file: &mut File) -> Record {
+    parsed(file).unwrap_or_default()
+}
+
+fn parsed(file: &mut File) -> Option<Record> {
     let mut text = String::new();
-    if file.rewind().is_err() || file.take(LONGEST_RECORD).read_to_string(&mut text).is_err() {
-        return Record::default();
-    }
-    serde_json::from_str(&text).unwrap_or_default()
+    file.rewind().ok()?;
+    file.take(LONGEST_RECORD).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn now() -> u64 {
@@ -178,6 +191,7 @@ mod tests {
         };
         fs::write(own.join("lock"), serde_json::to_vec(&dead).unwrap()).unwrap();
         fs::create_dir(own.join("quarantine-x")).unwrap();
+        fs::write(own.join("record-x"), "{").unwrap();
         let aged = |name: &str, age: u64| {
             let path = repository.path().join(name);
             let file = File::create(&path).unwrap();
@@ -185,15 +199,27 @@ mod tests {
             path
         };
         let (left, older, young) = (aged("packed-refs.lock", 900), aged("HEAD.lock", 2000), aged("config.lock", 5));
+        let written = aged("packed-refs.new", 900);
 
         let lock = acquire(&repository, "worker-1").await.unwrap();
-        assert!(!left.exists(), "made by the dead run");
+        assert!(!left.exists() && !written.exists(), "made by the dead run");
         assert!(older.exists(), "older than the dead run");
         assert!(young.exists(), "may belong to a git process at work");
-        assert!(!own.join("quarantine-x").exists());
+        assert!(!own.join("quarantine-x").exists() && !own.join("record-x").exists());
         assert!(lock.record.debris_since.is_some(), "the young one is looked at again");
         fs::remove_file(young).unwrap();
         drop(lock);
         assert_eq!(acquire(&repository, "worker-1").await.unwrap().record.debris_since, None);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_was_half_written_still_says_that_something_may_be_left() {
+        let (_root, repository) = repository();
+        let own = repository.own_folder().unwrap();
+        fs::write(own.join("lock"), r#"{"holder":{"pid":1,"ident"#).unwrap();
+        let left = repository.path().join("HEAD.lock");
+        File::create(&left).unwrap();
+        let lock = acquire(&repository, "worker-1").await.unwrap();
+        assert!(lock.record.debris_since.is_some());
     }
 }

@@ -226,8 +226,10 @@ impl Run {
             Some(event) => self.write(event, job).await,
             None => Ok(false),
         };
-        // The slot is freed by whoever ended the run. Both end by themselves if Redis does not answer.
-        let ended = outcome != RunOutcome::Interrupted && matches!(written, Ok(true));
+        // The slot is freed by whoever ended the run, or put it off: others can be run meanwhile. Both end by themselves
+        // if Redis does not answer.
+        let put_off = matches!(result, Err(RunError::HostBusy { .. }));
+        let ended = (outcome != RunOutcome::Interrupted || put_off) && matches!(written, Ok(true));
         let _ = self.owned.release(ended).await;
         match (result, written) {
             (Ok(_), Ok(_)) => Ok(()),

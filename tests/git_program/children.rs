@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -212,5 +212,30 @@ fn the_gate_lets_nobody_through_without_its_token_and_nothing_but_what_the_run_i
         assert!(running.join().unwrap().is_err());
         let authority = gate.trim_start_matches("http://").trim_end_matches("/far");
         wait::until("the gate to close", SOON, || TcpStream::connect(authority).is_err());
+    });
+}
+
+#[test]
+fn nobody_keeps_a_child_from_the_gate_by_knocking_and_saying_nothing() {
+    let (world, silent) = (World::new(), SilentServer::start());
+    let cancel = CancellationToken::new();
+    let session = world.session_to(&GitServer::url_at(silent.port(), "p.git"), cancel.clone());
+    std::thread::scope(|scope| {
+        // Also where the test fails.
+        let _end = cancel.clone().drop_guard();
+        let running = scope.spawn(|| world.list(&session));
+        let (_, gate) = speaker(&world);
+        let authority = gate.trim_start_matches("http://").trim_end_matches("/far");
+        let strangers: Vec<_> = (0..100).map(|_| TcpStream::connect(authority).unwrap()).collect();
+        assert_eq!(ask(&gate, "/far/HEAD", ""), "HTTP/1.1 401 Unauthorized");
+        for mut stranger in strangers {
+            stranger.set_read_timeout(Some(SOON)).unwrap();
+            let sent_away = stranger.read(&mut [0]);
+            let kind = sent_away.as_ref().map_err(std::io::Error::kind);
+            assert!(matches!(kind, Ok(0) | Err(ErrorKind::ConnectionReset)), "{sent_away:?}");
+        }
+        wait::until("the far side to be asked", SOON, || silent.connections() > 0);
+        cancel.cancel();
+        assert!(running.join().unwrap().is_err());
     });
 }

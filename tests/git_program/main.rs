@@ -7,6 +7,7 @@ mod rig;
 
 mod children;
 mod fetching;
+mod limits;
 mod lines;
 mod objects;
 mod pushing;

@@ -8,7 +8,7 @@ use crate::rig::repository::Repository;
 use crate::world::{World, refs};
 
 /// Writes an object that git itself would not make.
-fn write(far: &Repository, kind: &str, content: &[u8]) -> String {
+pub(crate) fn write(far: &Repository, kind: &str, content: &[u8]) -> String {
     let mut command = Command::new("/usr/bin/git");
     command.env_clear().env("PATH", "/usr/bin:/bin").args(["hash-object", "-w", "--literally", "--stdin", "-t", kind]);
     let mut child = command.current_dir(far.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -16,11 +16,11 @@ fn write(far: &Repository, kind: &str, content: &[u8]) -> String {
     String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim_end().to_owned()
 }
 
-fn commit(tree: &str, author: &str) -> String {
+pub(crate) fn commit(tree: &str, author: &str) -> String {
     format!("tree {tree}\nauthor {author}\ncommitter {author}\n\nmessage\n")
 }
 
-const SOMEBODY: &str = "A <a@example.org> 1700000000 +0000";
+pub(crate) const SOMEBODY: &str = "A <a@example.org> 1700000000 +0000";
 
 /// A server with one branch at this commit, and what fetching it ends with.
 fn refused(world: &World, far: &Repository) -> String {

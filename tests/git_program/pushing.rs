@@ -171,6 +171,18 @@ fn a_far_side_that_cannot_push_all_or_none_gets_each_ref_for_itself() {
 }
 
 #[test]
+fn a_ref_that_makes_room_for_another_is_pushed_although_that_cannot_be_done_as_a_whole() {
+    let world = World::new();
+    let (ours, far) = (world.real(), world.server.create("far.git"));
+    ours.commit("x", "one");
+    assert_eq!(mirror(&world, &far, true), []);
+    ours.delete("refs/heads/x");
+    ours.commit("x/y", "two");
+    assert_eq!(mirror(&world, &far, true), []);
+    assert_eq!(refs(far.path()), refs(ours.path()));
+}
+
+#[test]
 fn a_hook_that_refuses_all_is_quoted() {
     let world = World::new();
     let (ours, far) = (world.real(), world.server.create("far.git"));

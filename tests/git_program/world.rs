@@ -22,6 +22,7 @@ const OURS: &str = "ours.git";
 pub(crate) struct World {
     pub(crate) server: GitServer,
     pub(crate) program: GitProgram,
+    pub(crate) limits: Limits,
     door: Door,
     repositories: Repositories,
     folder: TempDir,
@@ -42,7 +43,15 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let repositories = Repositories::new(folder.path()).unwrap();
         let program = program();
-        Self { server: GitServer::start(), program, door, repositories, folder, _runtime: runtime }
+        Self {
+            server: GitServer::start(),
+            program,
+            limits: Limits::NONE,
+            door,
+            repositories,
+            folder,
+            _runtime: runtime,
+        }
     }
 
     /// Our repository, which is made when it is asked for first.
@@ -81,7 +90,7 @@ impl World {
 
     /// Only the listing.
     pub(crate) fn list(&self, session: &Session) -> Result<Advertisement, GitError> {
-        sidemirror::git::fetch(&self.program, &self.ours(), session, &Limits::NONE, |upstream| {
+        sidemirror::git::fetch(&self.program, &self.ours(), session, &self.limits, |upstream| {
             Ok(upstream.advertisement().clone())
         })
     }
@@ -89,7 +98,7 @@ impl World {
     /// Fetches every branch and tag, and sets ours to them.
     pub(crate) fn mirror(&self, session: &Session) -> Result<Transfer, GitError> {
         let ours = self.ours();
-        let (far, transfer) = sidemirror::git::fetch(&self.program, &ours, session, &Limits::NONE, |upstream| {
+        let (far, transfer) = sidemirror::git::fetch(&self.program, &ours, session, &self.limits, |upstream| {
             let far = upstream.advertisement().refs.clone();
             let transfer = upstream.download(&far, &Progress::default())?;
             Ok::<_, GitError>((far, transfer))
@@ -106,7 +115,7 @@ impl World {
         session: &Session,
         story: impl FnOnce(&mut dyn FarSide) -> Result<Sent, GitError>,
     ) -> Result<Sent, GitError> {
-        sidemirror::git::push(&self.program, &self.ours(), session, &Limits::NONE, story)
+        sidemirror::git::push(&self.program, &self.ours(), session, &self.limits, story)
     }
 
     /// Nothing is damaged in ours, and nothing is left of a run.

@@ -149,7 +149,8 @@ fn of_ssh() -> Vec<String> {
 
 fn of_git() -> Vec<String> {
     let name = || "group/project.git".to_owned();
-    let kinds = [LimitKind::Refs, LimitKind::PackObjects, LimitKind::Growth, LimitKind::Object, LimitKind::InProcess];
+    use LimitKind::{ChildCpu, ChildMemory, Growth, InProcess, Object, PackObjects, Refs};
+    let kinds = [Refs, PackObjects, Growth, Object, InProcess, ChildMemory, ChildCpu];
     let excesses = kinds.map(|kind| GitError::Limit(Excess { kind, limit: 1, seen: 2 }).to_string());
     let others = one_of_each!(GitError:
         Net(NetError::Cancelled);
@@ -169,7 +170,7 @@ fn of_git() -> Vec<String> {
         Setup(reason());
         Io { action: "write a file", source: io::Error::other("disk full") };
         Library { action: "read the refs", source: git2::Error::from_str("damaged") };
-        Limit(Excess { kind: LimitKind::Refs, limit: 1, seen: 2 });
+        Limit(Excess { kind: Refs, limit: 1, seen: 2 });
     );
     others.into_iter().chain(excesses).collect()
 }

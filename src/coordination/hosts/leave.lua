@@ -14,9 +14,10 @@ local trying, open_until = fields[1] == run, fields[2]
 local changed = 0
 
 if found == 'answered' then
+  -- Also where its state was forgotten meanwhile.
+  redis.call('ZREM', KEYS[3], ARGV[9])
   if open_until or fields[4] then
     redis.call('HDEL', KEYS[1], 'failures', 'since', 'error', 'open_until', 'pause', 'trial', 'only', 'retry_since')
-    redis.call('ZREM', KEYS[3], ARGV[9])
     if open_until then changed = 2 end
   end
 elseif found == 'failed' or found == 'doubted' then

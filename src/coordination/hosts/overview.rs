@@ -14,6 +14,9 @@ const MOST: isize = 100;
 /// For so long after runs were put off a host counts as held.
 const RECENT: u64 = 60_000;
 
+/// Seconds for which a host is remembered that nobody asks any more.
+const REMEMBERED: u64 = 24 * 3600;
+
 /// A host that is given up, or for which runs were put off a moment ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostView {
@@ -81,5 +84,7 @@ pub async fn read(redis: &Redis) -> Result<Vec<HostView>, RedisError> {
 /// # Errors
 /// When Redis does not answer.
 pub async fn given_up(redis: &Redis) -> Result<usize, RedisError> {
-    redis.query(&Cmd::zcard(OPEN)).await
+    let (seconds, _): (u64, u64) = redis.query(&redis::cmd("TIME")).await?;
+    // One that no run has tried since is forgotten, as its other traces are.
+    redis.query(&Cmd::zcount(OPEN, seconds.saturating_sub(REMEMBERED) * 1000, "+inf")).await
 }

@@ -66,7 +66,7 @@ impl ByProgram {
     }
 }
 
-/// A limit on the time of a command.
+/// A limit on the time of a command, and before that on the wait for its turn.
 struct Patience<'a> {
     begun: Instant,
     arguments: &'a [&'a str],
@@ -74,6 +74,10 @@ struct Patience<'a> {
 }
 
 impl Company for Patience<'_> {
+    fn begun(&mut self) {
+        self.begun = Instant::now();
+    }
+
     fn look(&mut self) -> Result<(), GitError> {
         (self.look)()?;
         if self.begun.elapsed() <= LONGEST {

@@ -57,7 +57,7 @@ impl<'a> Conversation<'a> {
         mut settings: Settings,
     ) -> Result<Errand<'q>, GitError> {
         settings.add("remote", FAR, "url", &self.url());
-        let errand = Errand::new(self.program, quarantine.path(), arguments).within(self.limits);
+        let errand = Errand::new(self.program, quarantine.path(), arguments).within(self.limits).with_far_side();
         let errand = self.gate.show(errand, &mut settings, &self.program.ourselves)?;
         let file = settings.into_file().map_err(GitError::io("write the settings for git"))?;
         Ok(errand

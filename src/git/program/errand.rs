@@ -5,14 +5,14 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::fd::OwnedFd;
 
 use super::child::{Group, Trouble, Watch};
 use super::processor::ProcessorTime;
-use super::{ChildLimits, GitProgram};
+use super::{ChildLimits, GitProgram, memory};
 use crate::git::{GitError, Limits};
 use crate::net::NetError;
 
@@ -32,7 +32,6 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("credential.helper", ""),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
-    ("safe.directory", "*"),
     ("advice.pushUpdateRejected", "false"),
     ("pack.threads", "2"),
     ("log.excludeDecoration", ""),
@@ -52,6 +51,7 @@ pub(in crate::git) struct Errand<'a> {
     longest_answer: u64,
     keeps_answer: bool,
     limits: ChildLimits,
+    far: bool,
 }
 
 /// What a call brought.
@@ -66,8 +66,11 @@ pub(in crate::git) struct Report {
 
 /// What is done while a child works.
 pub(in crate::git) trait Company {
-    /// Whether it may go on; asked about twenty times a second.
+    /// Whether it may go on, or wait to begin; asked about twenty times a second.
     fn look(&mut self) -> Result<(), GitError>;
+
+    /// It begins now.
+    fn begun(&mut self) {}
 
     /// Called with each piece of its standard output, and how many bytes there were with it.
     fn answered(&mut self, bytes: &[u8], so_far: u64) -> Result<(), GitError> {
@@ -108,6 +111,7 @@ impl<'a> Errand<'a> {
             longest_answer: u64::MAX,
             keeps_answer: true,
             limits: program.limits,
+            far: false,
         }
     }
 
@@ -126,6 +130,12 @@ impl<'a> Errand<'a> {
     /// An open file that it gets under this number.
     pub(in crate::git) fn hand_over(mut self, file: OwnedFd, number: i32) -> Self {
         self.handed_over.push(FdMapping { parent_fd: file, child_fd: number });
+        self
+    }
+
+    /// It speaks with a far side, which may take hours: it gets none of the places of those who do not.
+    pub(in crate::git) fn with_far_side(mut self) -> Self {
+        self.far = true;
         self
     }
 
@@ -158,7 +168,9 @@ impl<'a> Errand<'a> {
     /// Runs it to its end, whatever its exit code is. When `company` says no, it is ended at once with all that it has
     /// started.
     pub(in crate::git) fn run(mut self, company: &mut dyn Company) -> Result<Report, GitError> {
-        let _place = self.program.places.take(company)?;
+        let places = if self.far { &self.program.far_places } else { &self.program.places };
+        let _place = places.take(company)?;
+        company.begun();
         let mut command = self.command();
         let mapped = command.fd_mappings(std::mem::take(&mut self.handed_over));
         let started = mapped.map_err(io::Error::other).and_then(Command::spawn);
@@ -180,8 +192,12 @@ impl<'a> Errand<'a> {
     fn command(&self) -> Command {
         let mut command = bound(self.program, self.limits);
         command.args(&self.arguments).env_clear();
-        command.envs(NEUTRAL.iter().copied()).env("GIT_DIR", self.folder).envs(overriding(OVERRIDES));
-        command.envs(self.environment.iter().cloned());
+        command.envs(NEUTRAL.iter().copied()).env("GIT_DIR", self.folder);
+        let within = self.limits.memory.into_iter().flat_map(memory::within);
+        let overrides = OVERRIDES.iter().map(|(key, value)| (*key, OsString::from(value)));
+        let overrides = overrides.chain([("safe.directory", self.folder.into())]);
+        let overrides = overrides.chain(within.map(|(key, value)| (key, value.into())));
+        command.envs(overriding(overrides)).envs(self.environment.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.current_dir("/");
         command
@@ -219,12 +235,17 @@ pub(super) fn bound(program: &GitProgram, limits: ChildLimits) -> Command {
 }
 
 /// The variables that make `settings` hold over all that configuration files say.
-pub(super) fn overriding(settings: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut environment = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
-    for (number, (key, value)) in settings.iter().enumerate() {
-        environment.push((format!("GIT_CONFIG_KEY_{number}"), (*key).to_owned()));
-        environment.push((format!("GIT_CONFIG_VALUE_{number}"), (*value).to_owned()));
+pub(super) fn overriding(
+    settings: impl IntoIterator<Item = (&'static str, impl Into<OsString>)>,
+) -> Vec<(String, OsString)> {
+    let mut environment = Vec::new();
+    let mut count = 0;
+    for (key, value) in settings {
+        environment.push((format!("GIT_CONFIG_KEY_{count}"), key.into()));
+        environment.push((format!("GIT_CONFIG_VALUE_{count}"), value.into()));
+        count += 1;
     }
+    environment.push(("GIT_CONFIG_COUNT".to_owned(), count.to_string().into()));
     environment
 }
 

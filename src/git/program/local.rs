@@ -33,7 +33,7 @@ impl LocalServer for GitProgram {
             Service::UploadPack => command.args(["upload-pack", "--strict", "."]),
             Service::ReceivePack => command.args(["receive-pack", "."]),
         };
-        command.env_clear().envs(NEUTRAL.iter().copied()).envs(overriding(OVERRIDES)).process_group(0);
+        command.env_clear().envs(NEUTRAL.iter().copied()).envs(overriding(OVERRIDES.iter().copied())).process_group(0);
         // The folder that was looked at, whatever its name leads to by now.
         command.current_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()));
         command.stdin(OwnedFd::from(line.try_clone()?)).stdout(OwnedFd::from(line)).stderr(Stdio::piped());

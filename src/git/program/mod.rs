@@ -14,6 +14,7 @@ mod gate;
 mod limits;
 mod listing;
 mod local;
+mod memory;
 mod places;
 mod processor;
 mod report;
@@ -47,6 +48,9 @@ pub struct GitProgram {
     ourselves: PathBuf,
     version: String,
     limits: ChildLimits,
+    /// For children that speak with a far side.
+    far_places: places::Places,
+    /// For those that only work in a repository, for moments.
     places: places::Places,
 }
 
@@ -76,6 +80,7 @@ impl GitProgram {
             ourselves,
             version,
             limits: ChildLimits::default(),
+            far_places: places::Places::new(usize::MAX),
             places: places::Places::new(usize::MAX),
         }))
     }
@@ -86,10 +91,12 @@ impl GitProgram {
         Self { limits, ..self }
     }
 
-    /// With so many processes at most at once; a run that finds none free waits, within its own limits.
+    /// With so many processes at most at once that speak with far sides, and so many that do not; a run that finds none
+    /// free waits, within its own limits.
     #[must_use]
     pub fn at_most(self, processes: usize) -> Self {
-        Self { places: places::Places::new(processes), ..self }
+        let places = || places::Places::new(processes);
+        Self { far_places: places(), places: places(), ..self }
     }
 
     /// With another `sidemirror` than this process to start it. Tests are not one themselves.

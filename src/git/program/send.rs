@@ -6,6 +6,7 @@ use super::conversation::{Conversation, FAR};
 use super::download::Attending;
 use super::settings::Settings;
 use super::{listing, report, words};
+use crate::git::choice::can_be_whole;
 use crate::git::quarantine::Quarantine;
 use crate::git::{FarSide, GitError, Sent};
 use crate::mirror::refs::{Advertisement, RefChange, RefName, RefOutcome};
@@ -79,6 +80,11 @@ impl<'a> Writing<'a> {
         if let Some(failure) = self.conversation.session.failure() {
             return Err(failure.into());
         }
+        // Whatever git says then of the refs, it is not the far side that failed.
+        let passed = || words::excess(&pushed, self.conversation.limits);
+        if let Some(excess) = (!pushed.status.success()).then(passed).flatten() {
+            return Err(GitError::Limit(excess));
+        }
         let answers = report::read(&pushed.answer);
         if answers.is_empty() {
             let missing = words::deleted_already(&pushed.words);
@@ -138,6 +144,7 @@ impl FarSide for Writing<'_> {
     }
 
     fn send(&mut self, changes: &[RefChange], atomic: bool) -> Result<Sent, GitError> {
+        let atomic = atomic && can_be_whole(changes);
         let mut refusals = Refusals::new();
         for change in changes {
             refusals.extend(self.objection(change).map(|objection| (change.name.clone(), objection)));

@@ -63,7 +63,7 @@ impl Conversation<'_> {
 }
 
 /// The limit at which a child ended, if that is why it did. It was one of git's own children, mostly.
-fn excess(report: &Report, limits: &Limits) -> Option<Excess> {
+pub(super) fn excess(report: &Report, limits: &Limits) -> Option<Excess> {
     let lines = report.words.split(['\n', '\r']).filter(|line| !line.starts_with(FROM_FAR.trim_end()));
     let mut ours = lines.map(str::to_lowercase);
     let own_end = report.status.signal() == Some(OUT_OF_TIME);

@@ -1,6 +1,10 @@
 //! The gate for far sides over HTTP: a server on loopback that knows one client and the two addresses that git uses.
 
+use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,22 +13,27 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt as _, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 use crate::git::program::settings::Settings;
 use crate::net::{Forwarded, NetError, Question, Service, Session};
 
-/// Git uses one connection after the other; whoever else knocks has to wait.
-const CONNECTIONS: usize = 8;
+/// Connections that have not shown the token, and for how long they may not. Git shows it with its first words; anybody
+/// on this machine can knock, and must not keep it out.
+const STRANGERS: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is waited when no connection can be accepted: without more files, say.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the far side seems to be.
 const PLACE: &str = "/far";
@@ -75,26 +84,41 @@ impl Drop for HttpGate {
 
 async fn serve(listener: TcpListener, warden: Arc<Warden>) {
     let mut connections = JoinSet::new();
+    let mut strangers: VecDeque<(AbortHandle, Arc<AtomicBool>)> = VecDeque::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => {
-                // Without more files, say; the next one may get through.
-                let Ok((connection, _)) = accepted else { tokio::task::yield_now().await; continue };
-                connections.spawn(converse(connection, Arc::clone(&warden)));
+            accepted = listener.accept() => {
+                let Ok((connection, _)) = accepted else {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                };
+                strangers.retain(|(serving, known)| !serving.is_finished() && !known.load(Ordering::Relaxed));
+                if strangers.len() >= STRANGERS && let Some((oldest, _)) = strangers.pop_front() {
+                    oldest.abort();
+                }
+                let known = Arc::new(AtomicBool::new(false));
+                let serving = connections.spawn(converse(connection, Arc::clone(&warden), Arc::clone(&known)));
+                strangers.push_back((serving, known));
             }
         }
     }
 }
 
-async fn converse(connection: TcpStream, warden: Arc<Warden>) {
+/// `known` becomes true when the token was shown.
+async fn converse(connection: TcpStream, warden: Arc<Warden>, known: Arc<AtomicBool>) {
     let _ = connection.set_nodelay(true);
-    let answering = service_fn(move |request| {
+    let answering = service_fn(|request: Request<Incoming>| {
         let warden = Arc::clone(&warden);
+        known.fetch_or(warden.knows(request.headers()), Ordering::Relaxed);
         async move { Ok::<_, NetError>(warden.answer(request).await) }
     });
+    let serving = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(connection), answering);
+    tokio::pin!(serving);
     // An error is the child's to tell, or nobody's: who has no pass is nobody.
-    let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(connection), answering).await;
+    if timeout(PATIENCE, &mut serving).await.is_err() && known.load(Ordering::Relaxed) {
+        let _ = serving.await;
+    }
 }
 
 type Body = UnsyncBoxBody<Bytes, NetError>;
@@ -169,5 +193,6 @@ fn answer(forwarded: Forwarded) -> Option<Response<Body>> {
 fn refusal(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
