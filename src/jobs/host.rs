@@ -114,10 +114,7 @@ fn found(cause: &NetError, reached: bool) -> Found {
 
 /// Who is to wait: all, if the host is out of service, else whoever asks with the same login.
 fn alone(cause: &NetError, time: Duration, known: bool) -> Option<Alone> {
-    match cause.is_hosts_fault() {
-        true => Some(Alone::All(time)),
-        false => known.then_some(Alone::Login(time)),
-    }
+    if cause.is_hosts_fault() { Some(Alone::All(time)) } else { known.then_some(Alone::Login(time)) }
 }
 
 fn has_own_way(reach: &Reach) -> bool {

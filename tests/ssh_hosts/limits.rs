@@ -90,7 +90,7 @@ fn what_is_said_on_the_side_counts_as_received() {
     let (_sshd, access, url) = running(&world, "yes >&2");
     let allowance = Allowance { received: 4 << 20, ..Allowance::until(Deadline::after(Duration::from_secs(30))) };
     let said = refusal(&world.session_with(&url, access, allowance, CancellationToken::new()));
-    assert!(said.starts_with("The server 127.0.0.1 sent more than 4 MiB in all (4 MiB so far)"), "{said}");
+    assert!(said.starts_with("The server 127.0.0.1 sent more than 4.0MiB in one run (4.0MiB so far)"), "{said}");
 }
 
 #[test]

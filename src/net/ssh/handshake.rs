@@ -145,7 +145,7 @@ impl Farewell {
     /// Of a longer text as much as a [`RemoteText`] is made of, which knows by its length that it was cut.
     fn set(&self, text: &str) {
         let kept = &text.as_bytes()[..text.len().min(LONGEST_REMOTE_TEXT)];
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept.to_owned();
+        kept.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
