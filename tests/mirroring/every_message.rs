@@ -201,6 +201,7 @@ fn of_a_run() -> Vec<String> {
     texts.extend([
         StoreError::Unreadable { key, problem: reason() }.to_string(),
         StoreError::Contended(key).to_string(),
+        StoreError::Outdated(key).to_string(),
         SealError::OtherKey { sealed_with: "12ab".to_owned(), configured: "34cd".to_owned() }.to_string(),
     ]);
     texts.extend(ABANDONED.map(|(_, text)| text.to_owned()));

@@ -65,8 +65,8 @@ async fn a_change_that_does_not_apply_stores_no_secret() {
     let (store, _) = with_mirror(&redis).await;
     let before = sealed(&redis, "pull:1");
     let mut declines = |_: &mut Mirror| -> Result<(), Declined> { Err("it does not apply".into()) };
-    let declined = store.change(MirrorKey::pull(MirrorId(1)), &mut declines, &bearer("second")).await.unwrap_err();
-    assert_eq!(declined.to_string(), "it does not apply");
+    let refusal = store.change(MirrorKey::pull(MirrorId(1)), &mut declines, &bearer("second")).await.unwrap_err();
+    assert_eq!(refusal.to_string(), "it does not apply");
     assert_eq!(sealed(&redis, "pull:1"), before);
 }
 

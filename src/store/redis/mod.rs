@@ -25,7 +25,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redis::{Cmd, Script};
 
 use self::moving::{left_behind, taken_along};
-use self::record::{Keys, Record, read};
+use self::record::{Keys, Record, due_score, member_id, read, secret_names};
 pub use self::seal::{SealError, SealingKey};
 use self::sealing_keys::FieldChange;
 pub use self::sealing_keys::SealingKeys;
@@ -144,25 +144,6 @@ impl RedisStore {
         // Without anything to seal no key is needed.
         if change.is_empty() { Ok(Vec::new()) } else { Ok(self.keys()?.seal_change(mirror, change)?) }
     }
-}
-
-/// The mirror that a member of an index names.
-fn member_id(member: &[u8]) -> Option<MirrorId> {
-    std::str::from_utf8(member).ok()?.parse().ok()
-}
-
-/// The secrets among the fields of a record, by name.
-fn secret_names(fields: &[Vec<u8>]) -> Vec<SecretName> {
-    let mut names: Vec<_> =
-        fields.iter().filter_map(|field| SecretName::parse(std::str::from_utf8(field).ok()?)).collect();
-    names.sort_unstable();
-    names
-}
-
-/// When a mirror is due, in milliseconds, or nothing if it is not to be scheduled.
-fn due_score(mirror: &Mirror) -> String {
-    let due_at = mirror.state.due_at().filter(|_| mirror.settings.enabled);
-    due_at.map(|due_at| due_at.timestamp_millis().to_string()).unwrap_or_default()
 }
 
 #[async_trait]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::StoreError;
-use crate::mirror::key::{Direction, MirrorKey};
+use super::super::{SecretName, StoreError};
+use crate::mirror::key::{Direction, MirrorId, MirrorKey};
 use crate::mirror::record::{Mirror, Settings};
 use crate::mirror::state::RunState;
 
@@ -67,6 +67,25 @@ impl Record {
     }
 }
 
+/// The mirror that a member of an index names.
+pub(super) fn member_id(member: &[u8]) -> Option<MirrorId> {
+    std::str::from_utf8(member).ok()?.parse().ok()
+}
+
+/// The secrets among the fields of a record, by name.
+pub(super) fn secret_names(fields: &[Vec<u8>]) -> Vec<SecretName> {
+    let mut names: Vec<_> =
+        fields.iter().filter_map(|field| SecretName::parse(std::str::from_utf8(field).ok()?)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// When a mirror is due, in milliseconds, or nothing if it is not to be scheduled.
+pub(super) fn due_score(mirror: &Mirror) -> String {
+    let due_at = mirror.state.due_at().filter(|_| mirror.settings.enabled);
+    due_at.map(|due_at| due_at.timestamp_millis().to_string()).unwrap_or_default()
+}
+
 /// The names of the keys.
 pub(super) struct Keys;
 
@@ -101,7 +120,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mirror::key::MirrorId;
 
     #[test]
     fn what_a_newer_version_wrote_is_kept_and_what_is_taken_out_stays_out() {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use redis::{Cmd, RedisResult, Script};
 
 use super::super::{SecretName, StoreError};
+use super::SealingKeys;
 use super::key_in_use;
-use super::record::{Keys, read};
+use super::record::{Keys, member_id, read};
 use super::seal::Sealed;
-use super::{SealingKeys, member_id};
 use crate::connections::Redis;
 use crate::mirror::key::{Direction, MirrorKey};
 
