@@ -21,13 +21,13 @@ impl ByLibrary {
     pub(super) fn pack_first_refs(&self, changes: &[RefChange], look: Look<'_>) -> Result<Vec<RefOutcome>, GitError> {
         let path = self.handle.path().join("packed-refs");
         // Somebody else at the packed refs: then one by one, which needs no such lock.
-        let Some(lock) = PackedRefsLock::take(self.handle.path())? else { return self.swap_each(changes, look) };
+        let Some(held) = PackedRefsLock::take(self.handle.path())? else { return self.swap_each(changes, look) };
         if !self.has_no_refs()? {
-            drop(lock);
+            drop(held);
             return self.swap_each(changes, look);
         }
         let (outcomes, accepted) = self.sort_out(changes);
-        lock.replace(&path, &self.text(&accepted)?)?;
+        held.replace(&path, &self.text(&accepted)?)?;
         Ok(outcomes)
     }
 
