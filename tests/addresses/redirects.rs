@@ -69,10 +69,10 @@ fn no_redirect_leads_to_a_forbidden_address() {
     let redirects = Some(Redirects::Follow);
     let access = Access { http: HttpAccess { redirects, ..HttpAccess::default() }, ..Access::default() };
     for engine in engines() {
-        for number in 0..hosts.len() {
+        for (number, host) in hosts.iter().enumerate() {
             let url = format!("http://127.9.9.9:{}/{number}/p.git", signpost.port);
             let told = world.refused(&*engine, &door, &url, &access);
-            assert!(!told.contains("127.9.9.9"), "{}: {told}", hosts[number]);
+            assert!(!told.contains("127.9.9.9"), "{host}: {told}");
         }
     }
 }

@@ -27,7 +27,7 @@ impl Canary {
             for before in 0..3 {
                 // What does not depend on the bytes around it.
                 let text = engine.encode([vec![b'x'; before], secret.as_bytes().to_vec()].concat());
-                let end = text.len() - usize::from((before + secret.len()) % 3 != 0);
+                let end = text.len() - usize::from(!(before + secret.len()).is_multiple_of(3));
                 spellings.push(text[(before * 8).div_ceil(6)..end].to_owned());
             }
         }

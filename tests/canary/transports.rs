@@ -65,6 +65,7 @@ impl Scene {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one mirror after the other, for each transport")]
 fn over_every_transport(engine: &'static str) {
     let folder = tempfile::tempdir().unwrap();
     let world = World::with(|installation| installation.set("verbose", true).set("max_retries", 3));

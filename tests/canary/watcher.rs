@@ -68,7 +68,8 @@ fn look(process: u32, root: u32) -> String {
             let is_memory = fs::read_link(file.path()).is_ok_and(|link| link.to_string_lossy().starts_with("/memfd:"));
             if is_memory {
                 let content = fs::read(file.path()).unwrap_or_default();
-                seen += &format!("\nin memory: {}", String::from_utf8_lossy(&content));
+                seen.push_str("\nin memory: ");
+                seen.push_str(&String::from_utf8_lossy(&content));
             }
         }
     }

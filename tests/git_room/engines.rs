@@ -20,20 +20,17 @@ fn run(handover: u64) -> RunEngine {
     Engines::new(Some(Arc::new(both::program(GIT))), handover).for_run(None)
 }
 
-fn used(engine: EngineName, reason: Option<Reason>) -> Option<Used> {
-    Some(Used { engine, reason })
-}
-
+#[expect(clippy::unnecessary_wraps, reason = "as a run tells it")]
 fn by_git(reason: Reason) -> Option<Used> {
-    used(EngineName::Git, Some(reason))
+    Some(Used { engine: EngineName::Git, reason: Some(reason) })
 }
 
 const BY_LIBRARY: Option<Used> = Some(Used { engine: EngineName::Libgit2, reason: None });
 
 /// So many commits on `main`, each three objects.
-fn commits(world: &World, repository: &Path, count: usize, word: &str) {
+fn commits(world: &World, repository: &Path, count: usize, subject: &str) {
     for number in 0..count {
-        world.commit(repository, "main", &format!("{word} {number}"));
+        world.commit(repository, "main", &format!("{subject} {number}"));
     }
 }
 

@@ -80,6 +80,7 @@ fn figures() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
 fn many_refs(world: &World, fresh: &Repository) {
     let (one, two) = (world.commit(fresh.path(), "x", "one"), world.commit(fresh.path(), "x", "two"));
     world.git(fresh.path(), &["update-ref", "-d", "refs/heads/x"]);

@@ -158,6 +158,7 @@ impl World {
     }
 
     /// The same with another engine than the world's own.
+    #[expect(clippy::unused_self, reason = "read as the other")]
     pub(crate) fn mirror_by(
         &self,
         engine: &dyn Engine,

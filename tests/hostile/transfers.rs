@@ -9,6 +9,7 @@ const UNUSABLE: &str = r"The remote('s answer was not understood| sent unusable 
 /// What goes on for ever passes one limit or the other first.
 const TOO_LONG: &str = r"The run took longer than 8s and was ended while talking to AT\.|.+ which is the limit .+";
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn cases() -> Vec<Case> {
     let (tip, pack) = honest();
     let (cut, mut spoilt, mut longer) = (pack[..pack.len() - 30].to_vec(), pack.clone(), pack.clone());
@@ -115,7 +116,7 @@ pub(crate) fn cases() -> Vec<Case> {
             serves(
                 [
                     listing("git-upload-pack", FETCH, [(&b"HEAD"[..], tip), (b"refs/heads/main", tip)]),
-                    line([2; 60_000])[..100].to_vec(),
+                    line(vec![2; 60_000])[..100].to_vec(),
                 ]
                 .concat(),
                 pack.clone(),

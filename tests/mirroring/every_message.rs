@@ -148,8 +148,8 @@ fn of_ssh() -> Vec<String> {
 }
 
 fn of_git() -> Vec<String> {
-    let name = || "group/project.git".to_owned();
     use LimitKind::{ChildCpu, ChildMemory, Growth, InProcess, Object, PackObjects, Refs};
+    let name = || "group/project.git".to_owned();
     let kinds = [Refs, PackObjects, Growth, Object, InProcess, ChildMemory, ChildCpu];
     let excesses = kinds.map(|kind| GitError::Limit(Excess { kind, limit: 1, seen: 2 }).to_string());
     let others = one_of_each!(GitError:
