@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::mask::Masker;
-use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl};
+use super::{Access, Allowance, Budget, Door, NetError, RemoteUrl, Scheme};
 
 /// Characters of foreign text in an error.
 const LONGEST_FOREIGN: usize = 300;
@@ -105,6 +105,10 @@ impl Session {
     /// # Errors
     /// [`NetError::Forbidden`], or [`NetError::Unresolved`] for what cannot be a host.
     pub fn check_place(&self) -> Result<(), NetError> {
+        // A folder is looked at when it is opened, and is at no port.
+        if self.url().scheme() == Scheme::File {
+            return Ok(());
+        }
         let checked = self.door().resolver.check(self.url().host(), self.url().port());
         checked.map(drop).map_err(|error| self.failed(error))
     }

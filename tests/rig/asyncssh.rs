@@ -8,7 +8,7 @@ use super::port;
 use super::process::Process;
 use super::sshd::{keygen, public_key};
 
-/// `asyncssh.py` on a free port.
+/// `asyncssh_server.py` on a free port.
 pub struct AsyncSsh {
     pub port: u16,
     process: Process,
@@ -18,7 +18,7 @@ pub struct AsyncSsh {
 impl AsyncSsh {
     pub const PASSWORD: &str = "p@ss: wörd";
 
-    /// Starts one that lets in by `mode` (see `asyncssh.py`) and keeps its files in a new folder there.
+    /// Starts one that lets in by `mode` (see `asyncssh_server.py`) and keeps its files in a new folder there.
     pub fn start(folder: PathBuf, mode: &str) -> Self {
         let port = port::free();
         fs::create_dir(&folder).unwrap();
@@ -26,7 +26,7 @@ impl AsyncSsh {
         fs::write(folder.join("authorized_keys"), "").unwrap();
         let mut command = Command::new("/usr/bin/python3");
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").env("HOME", &folder);
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/asyncssh.py"));
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/asyncssh_server.py"));
         command.args([&port.to_string(), folder.to_str().unwrap(), mode, Self::PASSWORD]);
         let mut process = Process::start("asyncssh", &mut command, &folder.join("log"));
         process.ready(|| folder.join("ready").exists());
