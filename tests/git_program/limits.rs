@@ -73,6 +73,6 @@ fn a_child_that_computes_for_longer_than_it_may_is_told_by_its_limit() {
     hold(&from, (0..8).map(|number| [&[b'0' + number], &*vec![b' '; 200 * MIB]].concat()));
     world.limits = Limits { child_cpu: Duration::from_secs(1), ..Limits::NONE };
     let fetched = world.mirror(&world.session("p.git"));
-    let expected = Excess { kind: LimitKind::ChildCpu, limit: 1000, seen: 1000 };
-    assert!(matches!(fetched, Err(GitError::Limit(excess)) if excess == expected), "{fetched:?}");
+    let told = |excess: &Excess| excess.kind == LimitKind::ChildCpu && excess.limit == 1000 && excess.seen >= 1000;
+    assert!(matches!(&fetched, Err(GitError::Limit(excess)) if told(excess)), "{fetched:?}");
 }

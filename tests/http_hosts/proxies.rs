@@ -146,7 +146,7 @@ fn an_address_that_is_no_proxys_is_told() {
         ("http://proxy.example.org/path", "nothing may stand behind HOST:PORT"),
     ] {
         let named = HttpAccess { proxy: Some(text.to_owned()), ..HttpAccess::default() };
-        let said = world.failure("http://127.0.0.1:1/p.git", &with_http(named));
+        let said = world.failure("http://127.0.0.1:8001/p.git", &with_http(named));
         assert_eq!(said, format!("The mirror's proxy cannot be used: {problem}."));
     }
 }
