@@ -149,7 +149,7 @@ fn a_list_of_refs_may_not_be_longer_than_allowed() {
     for engine in engines() {
         let session = world.session_with(&url, access.clone(), allowance, CancellationToken::new());
         let said = world.list_by(&*engine, &session).unwrap_err();
-        assert!(said.contains("as the list of its refs"), "{said}");
+        assert!(said.contains("in one list of refs"), "{said}");
         // A program is looked at twenty times a second.
         assert!(session.traffic().received < 20_000_000, "{:?}", session.traffic());
     }

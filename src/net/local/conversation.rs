@@ -11,6 +11,7 @@ use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{LocalEnd, LocalError, place};
+use crate::net::counted::Counted;
 use crate::net::duplex::{Ending, Ends, Line};
 use crate::net::http::LONGEST_REMOTE_TEXT;
 use crate::net::{NetError, RemoteText, Service, Session};
@@ -32,7 +33,8 @@ pub(in crate::net) async fn open(session: &Session, service: Service) -> Result<
     };
     let (near, far) = StdUnixStream::pair().map_err(failed)?;
     near.set_nonblocking(true).map_err(failed)?;
-    let (reader, writer) = UnixStream::from_std(near).map_err(failed)?.into_split();
+    let near = Counted::new(UnixStream::from_std(near).map_err(failed)?, session);
+    let (reader, writer) = tokio::io::split(near);
     let (ending, hang_up) = (Arc::new(Ending::default()), CancellationToken::new());
     let (told, must_end, for_session) = (Arc::clone(&ending), hang_up.clone(), session.clone());
     // A thread that lives as long as the program: the kernel ends a child along with the thread that started it.
