@@ -156,7 +156,8 @@ impl Run {
             let (run, session, span) = (run.clone(), session.clone(), tracing::Span::current());
             move || span.in_scope(|| work(&run, &session))
         });
-        let result = run.tell_progress_until(blocking).await;
+        // A worker that was asleep for long takes its own silence for the host's.
+        let result = run.tell_progress_until(blocking).await.map_err(|error| run.true_reason(error, job));
         host::leave(place, &result, &session, &run.mirror.settings.reach, login.is_some()).await;
         run.end(job, result).await
     }
